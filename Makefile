@@ -1,0 +1,39 @@
+# Two commands for a bare machine with Python 3.11+: `make demo` and `make test`. The rest is for those who stay.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: demo test check bench look lock clean
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Python {v.major}.{v.minor} was found, and 3.11 or newer is needed. Name one: make PYTHON=/path/to/python3.11")'
+	@echo "Installing into .venv (once, one to two minutes) …"
+	@start=$$(date +%s); \
+	$(PYTHON) -m venv .venv && \
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock && \
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . && \
+	echo "Installed in $$(( $$(date +%s) - start )) s."
+	@touch $@
+
+demo: $(STAMP)  ## simulate an agency, learn from it, publish, rescore, and write a report
+	@$(BIN)/learnback demo
+
+test: $(STAMP)  ## everything that needs neither Chromium nor more than ten minutes
+	@$(BIN)/pytest
+
+check: $(STAMP)  ## style, types and the rules of the house
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/pytest tests/architecture
+
+bench: $(STAMP)  ## every benchmark, each beside its peer or limit
+	@for name in who_truth who_real weekly; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+
+look: $(STAMP)  ## pictures of the report and of the Prefect UI, through headless Chromium
+	@$(BIN)/python -m tests.look
+
+lock: $(STAMP)  ## renew requirements.lock from the ranges in pyproject.toml (needs uv)
+	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-header --no-annotate --group dev pyproject.toml -o requirements.lock --upgrade
+
+clean:  ## forget everything local: environment, database, lake, reports
+	@[ ! -x $(BIN)/learnback ] || $(BIN)/learnback down || true
+	@rm -rf .venv .learnback

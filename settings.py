@@ -1,0 +1,77 @@
+"""Every setting, read in one place and passed down. Variables begin with LEARNBACK_; a `.env` file works too."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from contracts.errors import SettingsError
+
+MINIMUM_POSTGRES = 14
+
+
+class Settings(BaseSettings):
+    """What a deployment may choose. `learnback doctor` prints each with its value and where it came from."""
+
+    model_config = SettingsConfigDict(env_prefix="LEARNBACK_", env_file=".env", extra="ignore", frozen=True)
+
+    home: Path = Field(Path(".learnback"), description="Folder for everything local: database, lake, server, reports")
+    database_url: SecretStr | None = Field(
+        None, description="PostgreSQL 14 or newer that holds patterns; unset: an embedded one under home"
+    )
+    source_url: SecretStr | None = Field(
+        None, description="Read-only PostgreSQL that extraction reads; unset: the database above"
+    )
+    extracts: Path | None = Field(None, description="Folder whose *.sql replace the built-in extract queries")
+    expectations: Path | None = Field(None, description="Great Expectations suite that replaces the built-in one")
+    lake: str | None = Field(None, description="Folder (or s3:// address) for Parquet; unset: home/lake")
+    groups: int = Field(8, ge=1, le=512, description="Tenant groups: the unit of parallel work and of resuming")
+    streams: int = Field(2, ge=1, le=16, description="Parallel extraction streams")
+    server_port: int | None = Field(
+        None, ge=1, le=65535, description="Port of the local Prefect server; unset: a free one"
+    )
+    seed: int = Field(0, description="Seed of every random choice in a run")
+
+    @field_validator("database_url", "source_url", "lake", "extracts", "expectations", "server_port", mode="before")
+    @classmethod
+    def empty_is_unset(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("database_url", "source_url")
+    @classmethod
+    def postgres_only(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not value.get_secret_value().startswith(("postgresql://", "postgres://", "postgresql+psycopg://")):
+            raise ValueError("wanted an address that begins with postgresql://")
+        return value
+
+    @cached_property
+    def root(self) -> Path:
+        return self.home.resolve()
+
+    @property
+    def lake_url(self) -> str:
+        return self.lake or str(self.root / "lake")
+
+    @property
+    def postgres_home(self) -> Path:
+        return self.root / "postgres"
+
+    @property
+    def prefect_home(self) -> Path:
+        return self.root / "prefect"
+
+    @property
+    def reports_home(self) -> Path:
+        return self.root / "reports"
+
+
+def load(**overrides: object) -> Settings:
+    """Settings from the environment; raises SettingsError with one sentence a setting, never with its value."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        faults = "; ".join(f"LEARNBACK_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+        raise SettingsError(f"the settings cannot be used: {faults}", do="`learnback doctor` explains each") from None
