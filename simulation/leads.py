@@ -142,7 +142,8 @@ def _intercepts(signal: Floats, tenant: NDArray[np.int64], sizes: NDArray[np.int
         middle = (low + high) / 2.0
         rate = np.bincount(tenant, _expit(middle[tenant] + signal), minlength=len(sizes)) / counts
         low, high = np.where(rate < base_rates, middle, low), np.where(rate < base_rates, high, middle)
-    return (low + high) / 2.0
+    found: Floats = (low + high) / 2.0
+    return found
 
 
 def _expit(x: Floats) -> Floats:
