@@ -1,0 +1,84 @@
+"""What a report is made from: a run's LearningReport, and whatever is known beside it. Nothing here is required but that.
+
+Findings and verdicts travel as learners and gates gave them. Which of their diagnostics become pictures is decided by
+the chapter of each learner (`reports/who.py`), so that whoever fills these records knows no learner by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+from uuid import UUID
+
+from contracts.learning import Finding, Incumbent, Verdict
+from contracts.refusal import Refusal
+from contracts.runs import LearningReport
+
+Truth = Literal["planted", "no_signal", "incumbent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """What a simulated world holds for one tenant; real tenants have none.
+
+    kind: `planted` own weights, `no_signal` components say nothing, `incumbent` the defaults are the truth.
+    weights: true weights in the order of contracts.outcomes.COMPONENTS; None where there is no signal.
+    newcomer: joined too lately for anything to be learned.
+    """
+
+    kind: Truth
+    weights: tuple[float, ...] | None = None
+    newcomer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One learner about one tenant: the finding or refusal, the gate's verdict, and what was in force before."""
+
+    finding: Finding | Refusal
+    verdict: Verdict | None = None
+    incumbent: Incumbent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """One tenant's data as the checks saw it. dropped: code of contracts.defects → rows left out (or blanked)."""
+
+    leads: int
+    touches: int
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """Everything known about one tenant. said: learner name → what it said."""
+
+    name: str
+    leads: int | None = None
+    conversions: int | None = None
+    said: Mapping[str, Said] = field(default_factory=dict)
+    quality: Quality | None = None
+    planted: Planted | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportInput:
+    """Everything a page, a Prefect artifact or a terminal table is made from.
+
+    title: whose report it is. run_url: the run in the Prefect UI. settings: name → value, secrets left out.
+    questions: learner name → the question it answers. code_version: hash of what can change a pattern.
+    """
+
+    report: LearningReport
+    tenants: Mapping[UUID, Tenant] = field(default_factory=dict)
+    title: str = "Learnback"
+    run_url: str | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    questions: Mapping[str, str] = field(default_factory=dict)
+    code_version: str = ""
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any tenant's truth is known, so that learned can be shown beside planted."""
+        return any(tenant.planted for tenant in self.tenants.values())
