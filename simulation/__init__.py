@@ -1,0 +1,1 @@
+"""A synthetic agency with planted truth: demo data, and worlds in which learners are judged."""
