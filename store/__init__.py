@@ -1,0 +1,1 @@
+"""The only SQL: tables, tenant scope, the pattern book, the lake, the run ledger, the embedded PostgreSQL."""

@@ -1,0 +1,29 @@
+"""The declared schema, one file a domain. Migrations build it; a test holds the two together."""
+
+from store.tables.base import SCHEMA, Base
+from store.tables.outreach import Decisions, Leads, ScoreVersions, Touches
+from store.tables.patterns import PatternHeads, Patterns, PopulationPriors, Verdicts
+from store.tables.runs import AuditLog, Quarantine, Runs, Slices
+from store.tables.tenants import Tenants
+
+REVISION = "first_tables"
+"""The migration that this code needs; `learnback migrate` brings a database there."""
+
+__all__ = [
+    "REVISION",
+    "SCHEMA",
+    "AuditLog",
+    "Base",
+    "Decisions",
+    "Leads",
+    "PatternHeads",
+    "Patterns",
+    "PopulationPriors",
+    "Quarantine",
+    "Runs",
+    "ScoreVersions",
+    "Slices",
+    "Tenants",
+    "Touches",
+    "Verdicts",
+]
