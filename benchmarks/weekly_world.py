@@ -1,0 +1,217 @@
+"""A user's own CRM for the weekly benchmark: 200 Zipf tenants, 1M leads, 10M touches, score and content in JSONB.
+
+The heap lies in time order, as outreach writes it. Conversions follow planted weights per tenant, so that WHO has
+something to publish. Rows are made by NumPy in pieces and enter PostgreSQL through ADBC.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import adbc_driver_postgresql.dbapi as adbc
+import numpy as np
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from contracts.outcomes import CHANNELS, COMPONENTS, DEFAULT_WEIGHTS
+
+BEGINS = datetime(2026, 1, 5, tzinfo=UTC)
+DAY = 86_400_000_000  # microseconds
+SPAN = 200  # days over which leads are created
+PIECE = 500_000  # rows per ingest: about 300 MB of JSON in memory
+JSONB = "\x01"  # ADBC writes strings into jsonb only behind this version byte
+
+AS_OF = datetime(2026, 10, 1, tzinfo=UTC)
+"""After every outcome of the world."""
+
+SCHEMA = """
+CREATE SCHEMA agency;
+CREATE TABLE agency.accounts (id uuid NOT NULL, name text NOT NULL, shares boolean NOT NULL);
+CREATE TABLE agency.people (
+    id uuid NOT NULL, account_id uuid NOT NULL, created_at timestamptz NOT NULL, status text NOT NULL,
+    converted_at timestamptz, score jsonb, title text, industry text, employees integer, country text);
+CREATE TABLE agency.messages (
+    id uuid NOT NULL, account_id uuid NOT NULL, person_id uuid NOT NULL, channel text NOT NULL,
+    sent_at timestamptz NOT NULL, content jsonb);
+"""
+
+Ids = np.ndarray[tuple[int, int], np.dtype[np.uint8]]
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large the world is. touches: at least one a lead."""
+
+    tenants: int = 200
+    leads: int = 1_000_000
+    touches: int = 10_000_000
+
+    @property
+    def database(self) -> str:
+        return f"learnback_weekly_{self.touches // 1000}k"
+
+
+def build(address: str, size: Size, seed: int, tell: Callable[[str], None]) -> None:
+    """Create the schema in an empty database and fill it; `tell` hears of progress."""
+    rng = np.random.default_rng(seed)
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(SCHEMA)
+    tenants = _ids(rng, size.tenants)
+    lead_ids = _ids(rng, size.leads)
+    share = 1 / np.arange(1, size.tenants + 1)
+    tenant_of = rng.choice(size.tenants, size.leads, p=share / share.sum())
+    created = np.sort(rng.integers(0, SPAN * DAY, size.leads)) + _micros(BEGINS)
+    with adbc.connect(address) as connection:
+        _ingest(connection, "accounts", _accounts(tenants))
+        for begin in range(0, size.leads, PIECE):
+            part = slice(begin, begin + PIECE)
+            _ingest(connection, "people", _people(rng, lead_ids[part], tenant_of[part], tenants, created[part]))
+        lead_of, sent = _touches(rng, size, created)
+        for begin in range(0, size.touches, PIECE):
+            part = slice(begin, begin + PIECE)
+            _ingest(
+                connection,
+                "messages",
+                _messages(rng, lead_of[part], sent[part], lead_ids, tenants[tenant_of[lead_of[part]]]),
+            )
+            tell(f"{min(begin + PIECE, size.touches):,} of {size.touches:,} touches")
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute("VACUUM (ANALYZE) agency.people")
+        connection.execute("VACUUM (ANALYZE) agency.messages")
+        connection.execute("CHECKPOINT")
+
+
+def _ids(rng: np.random.Generator, rows: int) -> Ids:
+    """Random version-4 UUIDs as rows of 16 bytes."""
+    ids = rng.integers(0, 256, (rows, 16), dtype=np.uint8)
+    ids[:, 6] = (ids[:, 6] & 0x0F) | 0x40
+    ids[:, 8] = (ids[:, 8] & 0x3F) | 0x80
+    return ids
+
+
+def _uuids(ids: Ids) -> pa.Array:
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(ids), [None, pa.py_buffer(ids.tobytes())]).cast(
+        pa.binary()
+    )
+
+
+def _micros(moment: datetime) -> int:
+    return int(moment.timestamp() * 1_000_000)
+
+
+def _times(micros: np.ndarray, mask: np.ndarray | None = None) -> pa.Array:
+    return pa.array(micros, pa.int64(), mask=mask).cast(pa.timestamp("us", "UTC"))
+
+
+def _drawn(rng: np.random.Generator, values: list[str], rows: int) -> pa.Array:
+    return pa.array(values).take(pa.array(rng.integers(0, len(values), rows)))
+
+
+def _accounts(tenants: Ids) -> pa.Table:
+    names = [f"Account {number:03d}" for number in range(len(tenants))]
+    return pa.table({"id": _uuids(tenants), "name": names, "shares": [True] * len(names)})
+
+
+def _people(rng: np.random.Generator, ids: Ids, tenant_of: np.ndarray, tenants: Ids, created: np.ndarray) -> pa.Table:
+    rows = len(ids)
+    components = rng.random((rows, len(COMPONENTS))).round(2)
+    tilt = np.random.default_rng(1).dirichlet(12 * np.array(DEFAULT_WEIGHTS), len(tenants))  # planted weights
+    chance = 1 / (1 + np.exp(5.4 - 5 * (tilt[tenant_of] * components).sum(axis=1)))
+    converted = rng.random(rows) < chance
+    waited = rng.integers(3 * DAY, 25 * DAY, rows)
+    status = pc.if_else(
+        pa.array(converted), "converted", _drawn(rng, ["new", "contacted", "replied", "meeting", "lost"], rows)
+    )
+    columns = [pc.cast(pa.array(components[:, place]), pa.string()) for place in range(len(COMPONENTS))]
+    pieces: list[pa.Array | str] = [JSONB + "{"]
+    for name, column in zip(COMPONENTS, columns, strict=True):
+        pieces += [f'{"" if name == COMPONENTS[0] else ", "}"{name}": ', column]
+    return pa.table(
+        {
+            "id": _uuids(ids),
+            "account_id": _uuids(tenants[tenant_of]),
+            "created_at": _times(created),
+            "status": status,
+            "converted_at": _times(created + waited, mask=~converted),
+            "score": pc.binary_join_element_wise(*pieces, "}", ""),
+            "title": _drawn(rng, ["VP Sales", "Head of IT", "Owner", "Manager", "Director Finance"], rows),
+            "industry": _drawn(rng, [f"industry {number}" for number in range(25)], rows),
+            "employees": pa.array(np.exp(rng.normal(4.5, 1.4, rows)).astype(np.int32) + 1),
+            "country": _drawn(rng, ["AU", "NZ", "US", "GB", "SG", "CA", "DE", "FR", "IN", "JP"], rows),
+        }
+    )
+
+
+def _touches(rng: np.random.Generator, size: Size, created: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which lead each touch reaches and when, in order of time: one each, the rest by chance."""
+    extra = rng.integers(0, size.leads, size.touches - size.leads, dtype=np.int32)
+    lead_of = np.concatenate([np.arange(size.leads, dtype=np.int32), extra])
+    sent = created[lead_of] + rng.integers(DAY // 24, 28 * DAY, size.touches)
+    order = np.argsort(sent)
+    return lead_of[order], sent[order]
+
+
+def _messages(rng: np.random.Generator, lead_of: np.ndarray, sent: np.ndarray, leads: Ids, account: Ids) -> pa.Table:
+    rows = len(lead_of)
+    return pa.table(
+        {
+            "id": _uuids(_ids(rng, rows)),
+            "account_id": _uuids(account),
+            "person_id": _uuids(leads[lead_of]),
+            "channel": _drawn(rng, list(CHANNELS), rows),
+            "sent_at": _times(sent),
+            "content": _drawn(rng, _templates(), rows),
+        }
+    )
+
+
+def _templates() -> list[str]:
+    """2,000 contents of about 370 bytes each, as a CRM keeps them."""
+    preview = (
+        "Hi there, saw that your team is working on {pain} and wanted to share how two similar companies cut the "
+        "effort in half last quarter."
+    )
+    subjects = ("question", "statement", "number", "name", "news")
+    calls = ("book_call", "reply", "watch_demo", "download", "visit_site", "referral", "free_audit", "none")
+    angles = (
+        "roi",
+        "pain",
+        "social_proof",
+        "curiosity",
+        "news",
+        "competitor",
+        "case_study",
+        "event",
+        "compliment",
+        "ask",
+    )
+    pains = ("hiring", "lead quality", "cost", "churn", "compliance")
+    return [
+        JSONB
+        + json.dumps(
+            {
+                "subject": f"Quick {subject} for your {pain} this week",
+                "subject_type": subject,
+                "body_length": 80 + number,
+                "cta": call,
+                "angle": angle,
+                "pain_point": pain,
+                "body_preview": preview.format(pain=pain),
+                "template": f"t{number:04d}",
+                "personalised": number % 2 == 0,
+                "model": "m-1",
+            }
+        )
+        for number, (subject, call, angle, pain) in enumerate(itertools.product(subjects, calls, angles, pains))
+    ]
+
+
+def _ingest(connection: adbc.Connection, table: str, rows: pa.Table) -> None:
+    with connection.cursor() as cursor:
+        cursor.adbc_ingest(table, rows, mode="append", db_schema_name="agency")
+    connection.commit()

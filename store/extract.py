@@ -1,0 +1,191 @@
+"""Extraction: every tenant's rows at one instant, from PostgreSQL to Parquet by tenant group, in bounded memory.
+
+A coordinator opens one read-only transaction and exports its snapshot; each stream joins that snapshot, reads its part
+of each query as binary COPY through ADBC, and writes it. Two streams keep pace with what one server connection can
+send; threads serve as well as processes, since decoding, partitioning and Parquet all run outside the interpreter lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from uuid import UUID
+
+import adbc_driver_manager
+import adbc_driver_postgresql.dbapi as adbc
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from contracts.errors import ContractError
+from contracts.outcomes import EXTRACTS, Extract
+from settings import Settings
+from store import database, lake
+from store.lake import LakeFile, Manifest, Watermark
+from store.partition import write_groups
+from store.source import Source, connected, describe, queries, require, source
+from store.split import ranges
+
+BUDGET = 256 * 2**20
+"""Bytes of decoded rows that may wait for their row group, over all streams together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One stream's share of one extract: a rendered statement, and the file that declared it."""
+
+    extract: str
+    path: str
+    statement: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the streams of one extraction have in common: small, picklable and without secrets.
+
+    snapshot: joined by every stream; it lives while the block of `planned` does. parts: by stream.
+    """
+
+    root: str
+    run_id: UUID
+    as_of: datetime
+    now: datetime
+    groups: int
+    snapshot: str
+    watermark: Watermark
+    parts: tuple[tuple[Part, ...], ...]
+
+    @property
+    def streams(self) -> range:
+        return range(len(self.parts))
+
+    def manifest(self, files: tuple[LakeFile, ...]) -> Manifest:
+        """The run's manifest, once its streams have written these files."""
+        return Manifest(self.root, self.run_id, self.as_of, self.now, self.groups, self.watermark, files)
+
+
+Tell = Callable[[str, int], None]
+"""Hears of progress: the extract's name and how many rows of it were read since the last call."""
+
+
+def _silent(extract: str, rows: int) -> None:
+    """Nobody listens."""
+
+
+@contextmanager
+def planned(settings: Settings, *, run_id: UUID, as_of: datetime, now: datetime) -> Iterator[Plan]:
+    """Verify the queries, open the snapshot, and divide the work; the snapshot lives as long as the block.
+
+    now: the run's real time; rows dated later are returned all the same, for the checks to count. Raises ContractError
+    for queries that do not fit the contract, DatabaseError for a source that cannot be read, LakeError for the lake.
+    """
+    root = lake.open(settings)
+    declared = queries(settings)
+    origin = source(settings)
+    with connected(origin) as connection:
+        require({name: describe(connection, query, as_of) for name, query in declared.items()})
+        conditions = {name: ranges(connection, query, settings.streams) for name, query in declared.items()}
+        parts = tuple(
+            tuple(
+                Part(name, str(query.path), query.render(as_of, now, conditions[name][stream]))
+                for name, query in declared.items()
+                if stream < len(conditions[name])
+            )
+            for stream in range(settings.streams)
+        )
+        snapshot, watermark = _export(connection)
+        yield Plan(root, run_id, as_of, now, settings.groups, snapshot, watermark, parts)
+
+
+def extract_stream(settings: Settings, plan: Plan, stream: int, tell: Tell = _silent) -> tuple[LakeFile, ...]:
+    """Read one stream's part of every extract into the lake; returns the files that it wrote.
+
+    Safe to run anywhere that reaches the source while the plan's snapshot lives, and to run again.
+    """
+    origin = source(settings)
+    with _joined(origin, plan.snapshot) as cursor:
+        return tuple(
+            file
+            for part in plan.parts[stream]
+            for file in write_groups(
+                _rows(cursor, part, partial(tell, part.extract)),
+                EXTRACTS[part.extract],
+                root=plan.root,
+                name=f"{plan.run_id}-{stream}",
+                groups=plan.groups,
+                budget=BUDGET // len(plan.parts),
+            )
+        )
+
+
+def extract(settings: Settings, *, run_id: UUID, as_of: datetime, now: datetime, tell: Tell = _silent) -> Manifest:
+    """Extract everything in this process, one thread a stream, and write the run's manifest."""
+    with planned(settings, run_id=run_id, as_of=as_of, now=now) as plan, ThreadPoolExecutor(len(plan.parts)) as pool:
+        streams = pool.map(lambda stream: extract_stream(settings, plan, stream, tell), plan.streams)
+        manifest = plan.manifest(tuple(file for files in streams for file in files))
+    lake.write(manifest)
+    return manifest
+
+
+def _export(connection: psycopg.Connection) -> tuple[str, Watermark]:
+    """Export the connection's snapshot, with its place in the server's history."""
+    row = connection.execute(
+        "SELECT pg_export_snapshot(), pg_snapshot_xmin(pg_current_snapshot())::text::bigint,"
+        " has_function_privilege('pg_control_system()', 'execute')"
+    ).fetchone()
+    assert row is not None
+    snapshot, xmin, tells = row
+    identity = connection.execute("SELECT system_identifier FROM pg_control_system()").fetchone() if tells else None
+    return snapshot, Watermark(xmin, identity[0] if identity else None)
+
+
+@contextmanager
+def _joined(origin: Source, snapshot: str) -> Iterator[adbc.Cursor]:
+    """A cursor at the source that sees exactly what the coordinator sees."""
+    with ExitStack() as stack:
+        try:
+            connection = stack.enter_context(adbc.connect(origin.address))
+            cursor = stack.enter_context(connection.cursor())
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            cursor.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
+            if origin.role:
+                cursor.execute(f"SET LOCAL ROLE {origin.role}")
+        except adbc_driver_manager.Error as error:
+            raise database.explain(error, origin.setting) from None
+        yield cursor
+
+
+def _rows(cursor: adbc.Cursor, part: Part, tell: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
+    """The part's rows in the contract's Arrow types, batch by batch as the server sends them."""
+    try:
+        cursor.execute(part.statement)
+        reader = cursor.fetch_record_batch()
+        for batch in reader:
+            tell(batch.num_rows)
+            yield fitted(batch, EXTRACTS[part.extract])
+    except (adbc_driver_manager.Error, OSError, pa.ArrowInvalid) as error:
+        raise ContractError(f"{part.path} failed while it ran: {_said(error)}") from None
+
+
+def fitted(batch: pa.RecordBatch, extract: Extract) -> pa.RecordBatch:
+    """The contract's columns that the batch has, in the contract's order and Arrow types; others are left out."""
+    there = set(batch.schema.names)
+    fields = [field for field in lake.arrow_schema(extract) if field.name in there]
+    columns = [_cast(batch.column(field.name), field.type) for field in fields]
+    return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
+
+
+def _cast(column: pa.Array, wanted: pa.DataType) -> pa.Array:
+    plain = column.storage if isinstance(column, pa.ExtensionArray) else column
+    return plain if plain.type == wanted else pc.cast(plain, wanted)
+
+
+def _said(error: Exception) -> str:
+    """PostgreSQL's own sentence out of what the driver wrapped around it."""
+    text = str(error)
+    _, found, after = text.partition("ERROR:")
+    return (after if found else text).strip().splitlines()[0].rstrip(".")

@@ -1,0 +1,295 @@
+"""The lake: extracts as Parquet by tenant group, and one manifest per run that says which files are its own.
+
+Layout: `<root>/<extract>/group=003/period=all/<run id>-<stream>.parquet` and `<root>/manifests/<run id>.json`.
+Files are written under a temporary name and renamed; a run exists once its manifest does, so a crash leaves nothing
+that anybody reads. uuid columns are 16 bytes, times UTC microseconds. Everything goes through `pyarrow.fs` and Polars,
+which know folders and object stores alike.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import UUID
+
+import pyarrow as pa
+from pyarrow import fs
+
+from contracts.errors import LakeError
+from contracts.outcomes import EXTRACTS, Extract, Kind
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from settings import Settings
+
+ARROW_TYPES: dict[Kind, pa.DataType] = {
+    "uuid": pa.binary(16),
+    "text": pa.string(),
+    "int": pa.int64(),
+    "float": pa.float64(),
+    "bool": pa.bool_(),
+    "time": pa.timestamp("us", "UTC"),
+    "json": pa.string(),
+}
+"""How the contract's kinds lie in Parquet. Polars reads 16-byte binary as pl.Binary."""
+
+COMPRESSION: Literal["lz4"] = (
+    "lz4"  # decodes faster than the disk delivers; zstd halves the size and costs a quarter of the stream
+)
+LEFTOVER = timedelta(days=1)  # a file that no manifest names is a crashed run's, unless it is younger than this
+MANIFESTS = "manifests"
+
+
+@cache
+def arrow_schema(extract: Extract) -> pa.Schema:
+    """The extract's columns as they lie in Parquet."""
+    return pa.schema([pa.field(column.name, ARROW_TYPES[column.kind]) for column in extract.columns])
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """Where in the source's history a snapshot was taken: what a later increment begins from.
+
+    xmin: the oldest transaction that was still running. system_identifier: the server whose counter that is, as
+    transaction ids do not survive dump and restore; None where the source does not tell.
+    """
+
+    xmin: int
+    system_identifier: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LakeFile:
+    """One Parquet file of a slice. path: relative to the lake's root."""
+
+    extract: str
+    group: int
+    period: str
+    path: str
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The files of one run, as of which moment, from which snapshot. checked: defective rows are out."""
+
+    root: str
+    run_id: UUID
+    as_of: datetime
+    now: datetime
+    groups: int
+    watermark: Watermark
+    files: tuple[LakeFile, ...] = ()
+    checked: bool = False
+
+    def of(self, extract: str, groups: Collection[int] | None = None) -> tuple[LakeFile, ...]:
+        """The files of one extract, in order of their paths; groups None means all."""
+        chosen = (f for f in self.files if f.extract == extract and (groups is None or f.group in groups))
+        return tuple(sorted(chosen, key=lambda file: file.path))
+
+    def rows(self) -> dict[str, int]:
+        """Rows by extract."""
+        return {name: sum(file.rows for file in self.of(name)) for name in EXTRACTS}
+
+    def with_files(self, files: Iterable[LakeFile]) -> Manifest:
+        """The same run with these files in place of what it had for their extract and group."""
+        new = tuple(files)
+        replaced = {(file.extract, file.group) for file in new}
+        kept = tuple(file for file in self.files if (file.extract, file.group) not in replaced)
+        return replace(self, files=kept + new)
+
+
+def open(settings: Settings) -> str:
+    """The root of the lake, which then exists and can be written; raises LakeError otherwise."""
+    root = settings.lake_url if "://" in settings.lake_url else str(Path(settings.lake_url).absolute())
+    with _explained(root, "written"):
+        system, path = fs.FileSystem.from_uri(root)
+        system.create_dir(f"{path}/{MANIFESTS}", recursive=True)
+        probe = f"{path}/{MANIFESTS}/.probe"
+        system.open_output_stream(probe).close()
+        system.delete_file(probe)
+    return root
+
+
+def file_path(extract: str, group: int, name: str, period: str = "all") -> str:
+    """Where a slice's file lies below the root."""
+    return f"{extract}/group={group:03d}/period={period}/{name}.parquet"
+
+
+@contextmanager
+def atomic(root: str, path: str) -> Iterator[pa.NativeFile]:
+    """A stream that becomes `path` when the block ends well, and leaves nothing when it does not."""
+    with _explained(root, "written"):
+        system, base = fs.FileSystem.from_uri(root)
+        final = f"{base}/{path}"
+        system.create_dir(final.rpartition("/")[0], recursive=True)
+        temporary = f"{final}.part"
+        try:
+            with system.open_output_stream(temporary) as stream:
+                yield stream
+            system.move(temporary, final)
+        except BaseException:
+            if system.get_file_info(temporary).type == fs.FileType.File:
+                system.delete_file(temporary)
+            raise
+
+
+def size(root: str, path: str) -> int:
+    """Bytes of a file that was just written."""
+    system, base = fs.FileSystem.from_uri(root)
+    return int(system.get_file_info(f"{base}/{path}").size)
+
+
+def write_frame(manifest: Manifest, extract: str, group: int, name: str, frame: pl.DataFrame) -> LakeFile:
+    """Write one slice's rows as a file of the manifest's run; `name` tells it from the streams' files."""
+    path = file_path(extract, group, f"{manifest.run_id}-{name}")
+    with atomic(manifest.root, path) as stream:
+        frame.write_parquet(stream, compression=COMPRESSION)
+    return LakeFile(extract, group, "all", path, frame.height, size(manifest.root, path))
+
+
+def write(manifest: Manifest) -> None:
+    """Make the run's files visible, or replace what its manifest said before."""
+    text = json.dumps(_plain(manifest), indent=1, sort_keys=True)
+    with atomic(manifest.root, _manifest_path(manifest.run_id)) as stream:
+        stream.write(text.encode())
+
+
+def read(root: str, run_id: UUID) -> Manifest:
+    """The manifest of a run; raises LakeError where there is none or it cannot be read."""
+    with _explained(root, "read"):
+        system, base = fs.FileSystem.from_uri(root)
+        with system.open_input_stream(f"{base}/{_manifest_path(run_id)}") as stream:
+            text = stream.read()
+    try:
+        return _manifest(root, json.loads(text))
+    except (ValueError, KeyError, TypeError):
+        raise LakeError(
+            f"the manifest of run {run_id} in the lake {root} is damaged",
+            do="Remove that file and run `learnback learn` again",
+        ) from None
+
+
+def runs(root: str) -> list[Manifest]:
+    """All manifests, newest first."""
+    with _explained(root, "read"):
+        system, base = fs.FileSystem.from_uri(root)
+        infos = system.get_file_info(fs.FileSelector(f"{base}/{MANIFESTS}", allow_not_found=True))
+        names = [info.base_name for info in infos if info.base_name.endswith(".json")]
+    found = [read(root, UUID(name.removesuffix(".json"))) for name in names]
+    return sorted(found, key=lambda manifest: (manifest.now, manifest.run_id.int), reverse=True)
+
+
+def latest(root: str) -> Manifest:
+    """The newest run's manifest; raises LakeError where nothing was extracted yet."""
+    found = runs(root)
+    if not found:
+        raise LakeError(f"the lake {root} is empty", do="`learnback learn` fills it")
+    return found[0]
+
+
+def scan(manifest: Manifest, extract: str, groups: Collection[int] | None = None) -> pl.LazyFrame:
+    """The extract's rows in these tenant groups (None: all), with the contract's columns, as a lazy frame.
+
+    Raises LakeError where a file of the manifest is gone or was cut short.
+    """
+    import polars as pl
+
+    files = manifest.of(extract, groups)
+    if not files:
+        empty = pl.from_arrow(arrow_schema(EXTRACTS[extract]).empty_table())
+        return pl.LazyFrame(empty)
+    _verify(manifest.root, files)
+    return pl.scan_parquet([f"{manifest.root}/{file.path}" for file in files], hive_partitioning=False)
+
+
+def prune(root: str, keep: int = 2) -> int:
+    """Delete the files of all runs but the newest `keep`, and what crashed runs left; returns how many files went."""
+    found = runs(root)
+    kept = found[:keep]
+    if not kept:
+        return 0
+    alive = {str(manifest.run_id) for manifest in kept}
+    dead = {str(manifest.run_id) for manifest in found[keep:]}
+    horizon = kept[-1].now - LEFTOVER
+    with _explained(root, "written"):
+        system, base = fs.FileSystem.from_uri(root)
+        infos = system.get_file_info(fs.FileSelector(base, recursive=True))
+        files = [info for info in infos if info.type == fs.FileType.File]
+        gone = [f for f in files if _expired(f.base_name, f.mtime, alive, dead, horizon)]
+        # Manifests go first: a reader then finds no run, rather than a run without its files.
+        for info in sorted(gone, key=lambda info: not info.base_name.endswith(".json")):
+            system.delete_file(info.path)
+    return len(gone)
+
+
+RUN_ID_LENGTH = 36
+
+
+def _expired(name: str, modified: datetime, alive: set[str], dead: set[str], horizon: datetime) -> bool:
+    run = name[:RUN_ID_LENGTH]
+    return run in dead or (run not in alive and modified < horizon)
+
+
+def _verify(root: str, files: Iterable[LakeFile]) -> None:
+    with _explained(root, "read"):
+        system, base = fs.FileSystem.from_uri(root)
+        expected = {f"{base}/{file.path}": file.bytes for file in files}
+        for info in system.get_file_info(list(expected)):
+            if info.type != fs.FileType.File or info.size != expected[info.path]:
+                state = "is missing" if info.type != fs.FileType.File else "was cut short or changed"
+                raise LakeError(
+                    f"a file of the lake {state}: {info.path}", do="Run `learnback learn` again: it extracts anew"
+                )
+
+
+@contextmanager
+def _explained(root: str, verb: str) -> Iterator[None]:
+    """Turn what the file system says into one sentence."""
+    try:
+        yield
+    except (OSError, pa.ArrowInvalid) as error:
+        cause = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]
+        raise LakeError(
+            f"the lake {root} cannot be {verb}: {cause}", do="Set LEARNBACK_LAKE to a folder that this user may write"
+        ) from None
+
+
+def _manifest_path(run_id: UUID) -> str:
+    return f"{MANIFESTS}/{run_id}.json"
+
+
+def _plain(manifest: Manifest) -> dict[str, Any]:
+    return {
+        "run_id": str(manifest.run_id),
+        "as_of": manifest.as_of.isoformat(),
+        "now": manifest.now.isoformat(),
+        "groups": manifest.groups,
+        "checked": manifest.checked,
+        "watermark": {"xmin": manifest.watermark.xmin, "system_identifier": manifest.watermark.system_identifier},
+        "files": [
+            {name: getattr(file, name) for name in ("extract", "group", "period", "path", "rows", "bytes")}
+            for file in sorted(manifest.files, key=lambda file: file.path)
+        ],
+    }
+
+
+def _manifest(root: str, plain: dict[str, Any]) -> Manifest:
+    return Manifest(
+        root=root,
+        run_id=UUID(plain["run_id"]),
+        as_of=datetime.fromisoformat(plain["as_of"]),
+        now=datetime.fromisoformat(plain["now"]),
+        groups=plain["groups"],
+        watermark=Watermark(**plain["watermark"]),
+        files=tuple(LakeFile(**file) for file in plain["files"]),
+        checked=plain["checked"],
+    )
