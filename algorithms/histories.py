@@ -25,31 +25,29 @@ from contracts.canonical import canonical_json
 from contracts.outcomes import COMPONENTS, DIMENSIONS, EMPLOYEE_BANDS
 
 TIME = pl.Datetime("us", "UTC")
+_FLOAT32: dict[str, pl.DataType] = {name: pl.Float32() for name in COMPONENTS}
 SUMMARY = pl.Schema(
     {
-        "tenant_id": pl.Binary,
-        "shares_priors": pl.Boolean,
+        "tenant_id": pl.Binary(),
+        "shares_priors": pl.Boolean(),
         "created_at": TIME,  # null in rows of levels
         "known_at": TIME,  # from when on the outcome is known
-        "lead_id": pl.Binary,
+        "lead_id": pl.Binary(),
         "dimension": pl.Enum(DIMENSIONS),  # null in rows of leads
-        "level": pl.String,
-        "n": pl.Int32,
-        "s": pl.Int32,
-        **{name: pl.Float32 for name in COMPONENTS},
+        "level": pl.String(),
+        "n": pl.Int32(),
+        "s": pl.Int32(),
+        **_FLOAT32,
     }
 )
 ORDER = ("tenant_id", "created_at", "lead_id", "dimension", "level")  # leads after levels, as nulls come first
 
-_OPTIONAL = pl.Schema(
-    {
-        **{name: pl.Float64 for name in COMPONENTS},
-        **{name: pl.String for name in FILLED if name != "employee_count"},
-        "employee_count": pl.Int64,
-        "scored_at": TIME,
-        "synthetic_time": pl.Boolean,
-    }
-)
+_OPTIONAL: dict[str, pl.DataType] = {
+    **{name: pl.Float64() for name in COMPONENTS},
+    **{name: pl.Int64() if name == "employee_count" else pl.String() for name in FILLED},
+    "scored_at": TIME,
+    "synthetic_time": pl.Boolean(),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +99,7 @@ def merge_summaries(parts: Sequence[pl.DataFrame], keep: int) -> pl.DataFrame:
     leads = rows.filter(pl.col("dimension").is_null()).sort("tenant_id", "created_at", "lead_id")
     behind = pl.int_range(pl.len(), 0, -1).over("tenant_id")  # 1 for a tenant's newest lead
     kept = leads.filter(behind <= keep)
-    return pl.concat([levels, kept], how="diagonal").select(SUMMARY.names()).cast(dict(SUMMARY)).sort(ORDER)
+    return pl.concat([levels, kept], how="diagonal").select(SUMMARY.names()).cast(SUMMARY).sort(ORDER)
 
 
 def histories(summary: pl.DataFrame) -> Iterator[History]:
@@ -120,7 +118,7 @@ def histories(summary: pl.DataFrame) -> Iterator[History]:
         )
 
 
-_LEAD = (
+_LEAD: tuple[str | pl.Expr, ...] = (
     "tenant_id",
     "shares_priors",
     "created_at",

@@ -1,0 +1,107 @@
+"""How would newly learned weights have done, had each past block of leads been scored by them instead?
+
+A trial is one time-forward fold of one tenant: weights are learned from what was known when the fold began, under the
+prior that was known then, and rank the fold's leads beside the weights in force and beside the defaults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from algorithms import simplex_logit
+from algorithms.auc import AucDifference, Lift, compare, lift
+from algorithms.folds import Fold, time_forward
+from algorithms.histories import History
+from algorithms.simplex_logit import Sample, WeightPrior
+from contracts.learning import Prior, PriorBook
+from contracts.outcomes import DEFAULT_WEIGHTS
+
+Floats = NDArray[np.float64]
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LEAST_OF_EITHER = 2  # conversions, and as many others: below it neither a fit nor DeLong's variance exists
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One fold. against_incumbent: learned minus in force; incumbent_to_default: defaults minus in force.
+
+    ranks: (n,) of the fold's leads by the learned weights, in (0, 1], so that folds can be pooled; converted: (n,).
+    """
+
+    begins: datetime
+    converted: NDArray[np.bool_]
+    ranks: Floats
+    against_incumbent: AucDifference
+    incumbent_to_default: AucDifference
+    lift: Lift
+    incumbent_lift: Lift
+
+    @property
+    def lift_difference(self) -> float:
+        return self.lift.value - self.incumbent_lift.value
+
+
+def weight_prior(prior: Prior | None) -> WeightPrior:
+    """What a stored prior says about weights; the defaults where there is none."""
+    if prior is None:
+        return WeightPrior()
+    return WeightPrior(tuple(prior.content["centre"]), tuple(prior.content["log_tau"]))
+
+
+def try_out(
+    tenants: Sequence[tuple[History, Sequence[float]]],
+    priors: PriorBook,
+    *,
+    folds: int,
+    newest: int,
+    window: int,
+    lift_share: float,
+) -> list[list[Trial]]:
+    """Per tenant, given its history and the weights in force, the trials of all folds that hold both outcomes.
+
+    All fits of all tenants run as one batch. Call within single-threaded BLAS.
+    """
+    planned = [
+        (index, fold)
+        for index, (history, _) in enumerate(tenants)
+        for fold in time_forward(history.created, history.known, folds=folds, newest=newest, window=window)
+        if _both(history.converted[fold.train]) and _both(history.converted[fold.test])
+    ]
+    samples = [Sample(tenants[i][0].components[fold.train], tenants[i][0].converted[fold.train]) for i, fold in planned]
+    known = [weight_prior(priors.before(_moment(fold.begins))) for _, fold in planned]
+    learned = simplex_logit.fit(samples, known).weights
+    trials: list[list[Trial]] = [[] for _ in tenants]
+    for (index, fold), weights in zip(planned, learned, strict=True):
+        trials[index].append(_trial(*tenants[index], fold, weights, lift_share))
+    return trials
+
+
+def _trial(history: History, incumbent: Sequence[float], fold: Fold, learned: Floats, lift_share: float) -> Trial:
+    components, converted = history.components[fold.test].astype(np.float64), history.converted[fold.test]
+    scores = components @ learned
+    in_force, default = components @ np.array(incumbent), components @ np.array(DEFAULT_WEIGHTS)
+    return Trial(
+        begins=_moment(fold.begins),
+        converted=converted,
+        ranks=rankdata(scores) / len(scores),
+        against_incumbent=compare(converted, scores, in_force),
+        incumbent_to_default=compare(converted, default, in_force),
+        lift=lift(converted, scores, lift_share),
+        incumbent_lift=lift(converted, in_force, lift_share),
+    )
+
+
+def _both(converted: NDArray[np.bool_]) -> bool:
+    conversions = int(converted.sum())
+    return min(conversions, len(converted) - conversions) >= LEAST_OF_EITHER
+
+
+def _moment(microseconds: int) -> datetime:
+    return EPOCH + timedelta(microseconds=microseconds)
