@@ -2,9 +2,183 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from uuid import UUID
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from contracts.learning import Ruling
+from contracts.runs import Outcome, Quarantined
+from reports import charts, run_figures, truth, who, who_chapter, words
+from reports.chapter import Chapter, Section
+from reports.charts import Figure
 from reports.records import ReportInput
+
+CHAPTERS: dict[str, Callable[[ReportInput], Chapter]] = {who.NAME: who_chapter.chapter}
+"""Learner → its pictures. A learner without a chapter still has its rows in every table."""
+
+GATES = {who.NAME: 0.90}
+"""Confidence at which a learner's patterns are published: the mark in the table's meters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table of tenants. meter: confidence in percent, None where there was nothing to judge."""
+
+    tenant: str
+    learner: str
+    ruling: str
+    css: str
+    meter: float | None
+    gate: float | None
+    confidence: str
+    says: str
+    sample: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class QualityRow:
+    """One line of the table of data quality."""
+
+    tenant: str
+    leads: str
+    touches: str
+    dropped: str
+    share: str
+    why: str
 
 
 def html(record: ReportInput) -> str:
     """The whole page as one string of HTML, with its style and its pictures inside."""
-    raise NotImplementedError
+    comparison = truth.compare(record)
+    return _environment().get_template("page.html.j2").render(
+        record=record,
+        report=record.report,
+        headline=words.result(record.report),
+        words=words,
+        palette=charts.style_sheet(),
+        tiles=_tiles(record),
+        rows=_rows(record),
+        learners=sorted({outcome.learner for outcome in record.report.outcomes}),
+        chapters=chapters(record),
+        comparison=comparison,
+        comparison_in_words=truth.in_words(comparison) if comparison else "",
+        components=list(words.COMPONENT_NAMES.values()),
+        confidence=_confidence(record),
+        quality=_quality(record),
+        run_sections=_run_sections(record),
+        inline=_numbered_svg(),
+    )
+
+
+def chapters(record: ReportInput) -> list[Chapter]:
+    """The chapters of all learners that took part in the run."""
+    took_part = {outcome.learner for outcome in record.report.outcomes}
+    return [build(record) for name, build in CHAPTERS.items() if name in took_part]
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _numbered_svg() -> Callable[[Figure], str]:
+    """Draws a figure; each gets ids of its own, since all share one page."""
+    seen = 0
+
+    def inline(figure: Figure) -> str:
+        nonlocal seen
+        seen += 1
+        return figure.svg(f"f{seen}")
+
+    return inline
+
+
+def _tiles(record: ReportInput) -> list[tuple[str, str, str]]:
+    """(number, what it counts, colour role)."""
+    report = record.report
+    tiles = [(words.count(report.count(ruling)), words.RULINGS[ruling], ruling.value) for ruling in Ruling]
+    tiles.append((words.count(len(report.quarantined)), words.QUARANTINED, "quarantine"))
+    tiles += [(words.count(rows), f"{name} read", "muted") for name, rows in report.rows.items() if name != "tenants"]
+    if report.seconds:
+        tiles.append((words.duration(sum(report.seconds.values())), "in all", "muted"))
+    return tiles
+
+
+def _rows(record: ReportInput) -> list[Row]:
+    """Published first, then held, refused, quarantined; within each those with most outcomes first."""
+    order = list(Ruling)
+    ranked = sorted(record.report.outcomes, key=lambda o: (order.index(o.ruling), -o.outcomes, o.tenant, o.learner))
+    return [_row(record, outcome) for outcome in ranked] + [_left_out(q) for q in record.report.quarantined]
+
+
+def _row(record: ReportInput, outcome: Outcome) -> Row:
+    tenant = record.tenants.get(outcome.tenant_id)
+    said = tenant.said.get(outcome.learner) if tenant else None
+    refusal = said.verdict.refusal if said and said.verdict else None
+    judged = outcome.confidence if outcome.confidence is not None and words.finite(outcome.confidence) else None
+    why = words.because(outcome, refusal)
+    return Row(
+        outcome.tenant,
+        outcome.learner,
+        words.RULINGS[outcome.ruling],
+        outcome.ruling.value,
+        None if judged is None else round(100 * judged, 1),
+        100 * GATES[outcome.learner] if outcome.learner in GATES else None,
+        words.share(outcome.confidence),
+        why[0].upper() + why[1:] if why else outcome.explained,
+        f"{words.count(outcome.sample_size)} resolved, {words.plural(outcome.outcomes, 'outcome')}",
+        f"version {outcome.version}" if outcome.version else "defaults",
+    )
+
+
+def _left_out(left: Quarantined) -> Row:
+    why = f"{left.reason[0].upper()}{left.reason[1:]}" if left.reason else words.defect(left.defect)
+    return Row(left.tenant, "", words.QUARANTINED, "quarantine", None, None, words.DASH, why, words.DASH, "unchanged")
+
+
+def _confidence(record: ReportInput) -> Figure | None:
+    drawable = [o for o in record.report.outcomes if words.finite(o.confidence) and o.outcomes > 0]
+    return run_figures.confidence(drawable) if drawable else None
+
+
+def _quality(record: ReportInput) -> list[QualityRow]:
+    left_out: dict[UUID, str] = {q.tenant_id: f"{words.QUARANTINED}: {q.reason}" for q in record.report.quarantined}
+    rows = []
+    for tenant_id, tenant in record.tenants.items():
+        if tenant.quality is None:
+            continue
+        quality = tenant.quality
+        dropped, seen = sum(quality.dropped.values()), quality.leads + quality.touches
+        worst = max(quality.dropped.items(), key=lambda item: (item[1], item[0]), default=("", 0))
+        usual = f"mostly rows that {words.defect(worst[0])}" if worst[1] else "nothing wrong"
+        rows.append(
+            QualityRow(
+                tenant.name,
+                words.count(quality.leads),
+                words.count(quality.touches),
+                words.count(dropped),
+                words.share(dropped / seen, 2) if seen else words.DASH,
+                left_out.get(tenant_id, usual),
+            )
+        )
+    return rows
+
+
+def _run_sections(record: ReportInput) -> list[Section]:
+    """What was left out and what it took, side by side."""
+    figures = []
+    if any(record.report.dropped.values()):
+        figures.append(run_figures.dropped(record.report))
+    if record.report.seconds:
+        figures.append(run_figures.stages(record.report.seconds))
+    return [Section("", "", tuple(figures))] if figures else []

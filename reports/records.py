@@ -36,7 +36,7 @@ class Planted:
 class Said:
     """One learner about one tenant: the finding or refusal, the gate's verdict, and what was in force before."""
 
-    finding: Finding | Refusal
+    finding: Finding | Refusal | None = None
     verdict: Verdict | None = None
     incumbent: Incumbent | None = None
 

@@ -1,0 +1,124 @@
+"""How every picture looks, and how a Vega-Lite chart becomes SVG or PNG without a browser.
+
+A picture is drawn once, in the light palette. On the page a style sheet made from the same PALETTE exchanges the
+colours, so that one drawing serves light, dark and paper.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+import vl_convert
+
+FONT = "system-ui, -apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif"
+
+PALETTE = {
+    # role: (light, dark); every value is unlike every other, since the page exchanges colours by their light value
+    "ink": ("#22272e", "#e6e3dc"),
+    "muted": ("#626b76", "#a3aab3"),
+    "grid": ("#e4e1da", "#343a42"),
+    "paper": ("#ffffff", "#1c2127"),
+    "learned": ("#1f6f8b", "#5cb8d6"),
+    "planted": ("#d9822b", "#f0a555"),
+    "default": ("#a4a9b0", "#6f7782"),
+    "publish": ("#2f7d54", "#63bd8b"),
+    "hold": ("#94762a", "#d1b15c"),
+    "refuse": ("#7b6f8e", "#b3a5c9"),
+    "quarantine": ("#b2453a", "#e88277"),
+}
+LIGHT = {role: light for role, (light, _) in PALETTE.items()}
+
+WIDTH = 300
+"""Width of a plotting area in pixels: with its labels it is readable on a phone and two stand side by side on a desk."""
+
+ROW = 24
+"""Height of one row of a chart that has a tenant (or stage) per row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One picture: its title, what it shows in words (for those who cannot see it), and its drawing."""
+
+    title: str
+    alt: str
+    chart: alt.TopLevelMixin
+
+    def svg(self, key: str) -> str:
+        """SVG to be placed inside a page; `key` makes its ids unlike those of the page's other pictures."""
+        drawn = vl_convert.vegalite_to_svg(_spec(self.chart, background=None))
+        drawn = re.sub(r'\sxmlns(:xlink)?="[^"]*"', "", drawn)
+        drawn = re.sub(r'\b(id="|url\(#|href="#)', rf"\g<1>{key}-", drawn)
+        return drawn.replace("<svg ", f'<svg role="img" aria-label="{_attribute(self.alt)}" ', 1)
+
+    def png(self, scale: float = 1.5) -> bytes:
+        """The same as a bitmap on white."""
+        return vl_convert.vegalite_to_png(_spec(self.chart, background="white"), scale=scale)
+
+
+def style_sheet() -> str:
+    """CSS that names the palette's colours for both schemes and makes inline pictures follow it."""
+    names = [f"--{role}:{light}" for role, (light, _) in PALETTE.items()]
+    dark = [f"--{role}:{value}" for role, (_, value) in PALETTE.items()]
+    swaps = [
+        f'figure [{kind}="{light}"]{{{kind}:var(--{role})}}'
+        for role, light in LIGHT.items()
+        for kind in ("fill", "stroke")
+    ]
+    return (
+        f":root{{{';'.join(names)}}}\n"
+        f"@media screen and (prefers-color-scheme:dark){{:root{{{';'.join(dark)}}}}}\n" + "\n".join(swaps)
+    )
+
+
+def data(rows: Iterable[Mapping[str, Any]]) -> alt.InlineData:
+    """Rows as the data of a chart."""
+    return alt.InlineData(values=[dict(row) for row in rows])
+
+
+def rows_axis(field: str, order: Sequence[str], title: str | None = None) -> alt.Y:
+    """One row per name, in the given order, top to bottom."""
+    return alt.Y(f"{field}:N", sort=list(order), title=title, axis=alt.Axis(labelLimit=140, ticks=False, domain=False))
+
+
+def reference_line(at: alt.X, value: float) -> alt.Chart:
+    """A thin vertical line on a chart's x axis: no gain, no lift, the tenant's own rate."""
+    field = str(at.shorthand).split(":")[0]
+    return alt.Chart(data([{field: value}])).mark_rule(color=LIGHT["muted"], strokeDash=[3, 3]).encode(x=at)
+
+
+def colours(domain: Sequence[str], roles: Sequence[str]) -> alt.Scale:
+    """A colour scale that maps words to roles of the palette."""
+    return alt.Scale(domain=list(domain), range=[LIGHT[role] for role in roles])
+
+
+def _spec(chart: alt.TopLevelMixin, *, background: str | None) -> dict[str, Any]:
+    spec: dict[str, Any] = chart.to_dict()
+    return spec | {"background": background, "config": _CONFIG, "padding": 4}
+
+
+def _attribute(text: str) -> str:
+    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+_CONFIG = {
+    "aria": False,  # the picture as a whole is described; a description of every dot only makes noise
+    "font": FONT,
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": LIGHT["muted"],
+        "titleColor": LIGHT["muted"],
+        "gridColor": LIGHT["grid"],
+        "domainColor": LIGHT["grid"],
+        "tickColor": LIGHT["grid"],
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "labelPadding": 6,
+    },
+    "axisY": {"labelColor": LIGHT["ink"], "grid": False},
+    "text": {"color": LIGHT["ink"], "fontSize": 12},
+}

@@ -1,0 +1,99 @@
+"""Was a ruling right? Only a simulated world can say; real tenants have no planted truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from contracts.learning import Ruling
+from contracts.outcomes import DEFAULT_WEIGHTS
+from contracts.runs import Outcome
+from reports import who, words
+from reports.records import Planted, ReportInput
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One simulated tenant's WHO: what was planted, what was learned, what was done, and whether that was right."""
+
+    tenant: str
+    planted: str
+    true_weights: tuple[float, ...] | None
+    learned_weights: tuple[float, ...] | None
+    ruling: str
+    judgement: str
+    wrong: bool
+
+
+def compare(record: ReportInput) -> list[Compared]:
+    """Every simulated tenant of the run, in the order of the report; quarantined ones last."""
+    rows = [
+        _compared(outcome, planted, who.read(outcome, record.tenants[outcome.tenant_id]))
+        for outcome in record.report.outcomes
+        if outcome.learner == who.NAME and (planted := _planted(record, outcome.tenant_id))
+    ]
+    rows += [
+        Compared(q.tenant, planted_in_words(p), _truth(p), None, words.QUARANTINED, "left out: its data is bad", False)
+        for q in record.report.quarantined
+        if (p := _planted(record, q.tenant_id))
+    ]
+    return rows
+
+
+def planted_in_words(planted: Planted) -> str:
+    """What a tenant's world holds."""
+    if planted.newcomer:
+        return "own weights, joined lately"
+    return {
+        "planted": "own weights",
+        "no_signal": "nothing: no component matters",
+        "incumbent": "the defaults are the truth",
+    }[planted.kind]
+
+
+def in_words(rows: list[Compared]) -> str:
+    """The comparison in one sentence."""
+    found = [row for row in rows if row.judgement.startswith("found")]
+    wrong = [row for row in rows if row.wrong]
+    flat = [row for row in rows if row.judgement.startswith("rightly silent")]
+    parts = [f"{words.plural(len(found), 'tenant')} got weights that the world really holds"]
+    if flat:
+        parts.append(f"{words.count(len(flat))} with nothing to find got nothing")
+    parts.append(f"{words.plural(len(wrong), 'claim')} {'was' if len(wrong) == 1 else 'were'} false")
+    return f"{words.listed(parts)}."
+
+
+def _planted(record: ReportInput, tenant_id: UUID) -> Planted | None:
+    tenants: Mapping[UUID, object] = record.tenants
+    return record.tenants[tenant_id].planted if tenant_id in tenants else None
+
+
+def _truth(planted: Planted) -> tuple[float, ...] | None:
+    return DEFAULT_WEIGHTS if planted.kind == "incumbent" else planted.weights
+
+
+def _compared(outcome: Outcome, planted: Planted, story: who.Story) -> Compared:
+    judgement, wrong = _judge(outcome, planted, story)
+    return Compared(
+        outcome.tenant,
+        planted_in_words(planted),
+        _truth(planted),
+        story.weights,
+        words.RULINGS[outcome.ruling],
+        judgement,
+        wrong,
+    )
+
+
+def _judge(outcome: Outcome, planted: Planted, story: who.Story) -> tuple[str, bool]:
+    """(judgement in words, whether it was a false claim)."""
+    claims = outcome.ruling is Ruling.PUBLISH or outcome.version > 0
+    if claims and planted.kind != "planted":
+        return "false: there was nothing better to learn", True
+    if claims:
+        off = story.total_variation
+        return (f"found, {words.decimal(off)} off the truth" if words.finite(off) else "found"), False
+    if planted.kind != "planted":
+        return "rightly silent: nothing to find", False
+    return ("rightly silent: too early" if planted.newcomer else "not yet: evidence too thin"), False

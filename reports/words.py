@@ -1,0 +1,150 @@
+"""How numbers, rulings and reasons read in every report. A missing or undefined number is a dash, never NaN."""
+
+from __future__ import annotations
+
+import math
+from calendar import month_name
+from collections.abc import Iterable
+from datetime import datetime
+
+from contracts.defects import CATALOGUE
+from contracts.learning import Ruling
+from contracts.outcomes import COMPONENTS
+from contracts.refusal import Reason, Refusal
+from contracts.runs import LearningReport, Outcome
+
+DASH = "–"
+
+RULINGS = {Ruling.PUBLISH: "published", Ruling.HOLD: "held", Ruling.REFUSE: "refused"}
+QUARANTINED = "quarantined"
+
+COMPONENT_NAMES = {name: name.replace("_", " ").capitalize() for name in COMPONENTS}
+
+REASONS = {
+    Reason.TOO_FEW_OUTCOMES: "too few outcomes to learn from",
+    Reason.NO_VARIATION: "nothing differs between its leads, so nothing can be compared",
+    Reason.SYNTHETIC_TIME: "its times are ordinal stand-ins, so nothing about time can be learned",
+    Reason.QUARANTINED: "its data failed the checks",
+    Reason.TOO_FEW_FOLDS: "too few later periods with outcomes to judge it on",
+    Reason.NOT_BETTER: "not shown to be better than what is in force",
+    Reason.WORSE_LIFT: "ranks better overall, but worse among the top fifth",
+    Reason.UNCHANGED: "nothing new: same data, settings, code and priors as the version in force",
+    Reason.OLDER_THAN_HEAD: "the version in force was learned from later data",
+    Reason.DRY_RUN: "dry run: it would have been published",
+    Reason.NO_PATTERN: "nothing has been published, so the defaults decide",
+    Reason.EXPIRED: "the published pattern has expired, so the defaults decide",
+    Reason.INVALID_PATTERN: "the published pattern cannot be read, so the defaults decide",
+}
+"""Every reason code in words; each continues "held: …" or "refused: …". docs/reference/reasons.md explains them."""
+
+_AS_SHARE = {Reason.NOT_BETTER}  # got and wanted are probabilities
+_WITHOUT_NUMBERS = {Reason.OLDER_THAN_HEAD, Reason.DRY_RUN, Reason.UNCHANGED, Reason.QUARANTINED}
+
+
+def finite(value: float | None) -> bool:
+    """Whether there is a number to print or draw."""
+    return value is not None and math.isfinite(value)
+
+
+def count(value: float | None) -> str:
+    """1234567 → 1,234,567."""
+    return f"{value:,.0f}" if value is not None and math.isfinite(value) else DASH
+
+
+def share(value: float | None, digits: int = 0) -> str:
+    """0.0512 → 5 % (or 5.1 % with one digit)."""
+    return f"{100 * value:.{digits}f} %" if value is not None and math.isfinite(value) else DASH
+
+
+def decimal(value: float | None, digits: int = 2) -> str:
+    """0.6512 → 0.65; minus zero is zero."""
+    return f"{round(value, digits) + 0.0:.{digits}f}" if value is not None and math.isfinite(value) else DASH
+
+
+def signed(value: float | None, digits: int = 3) -> str:
+    """0.0213 → +0.021."""
+    return f"{round(value, digits) + 0.0:+.{digits}f}" if value is not None and math.isfinite(value) else DASH
+
+
+def duration(seconds: float | None) -> str:
+    """12.34 → 12.3 s; 125 → 2 min 5 s."""
+    if seconds is None or not math.isfinite(seconds):
+        return DASH
+    whole = round(seconds)
+    return f"{whole // 60} min {whole % 60} s" if seconds >= 100 else f"{seconds:.1f} s"
+
+
+def day(moment: datetime) -> str:
+    """21 November 2026, in English on every machine."""
+    return f"{moment.day} {month_name[moment.month]} {moment.year}"
+
+
+def plain(name: str) -> str:
+    """employee_band → employee band."""
+    return name.replace("_", " ")
+
+
+def plural(number: int, one: str, many: str | None = None) -> str:
+    """(1, "tenant") → 1 tenant; (2, "tenant") → 2 tenants."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def listed(items: Iterable[str]) -> str:
+    """["a", "b", "c"] → a, b and c."""
+    parts = list(items)
+    return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
+
+
+def because(outcome: Outcome, refusal: Refusal | None = None) -> str:
+    """Why an outcome was not published, in words, with the number that decided where it is known; '' if published."""
+    if outcome.ruling is Ruling.PUBLISH or not outcome.reason:
+        return ""
+    reason = Reason(outcome.reason)
+    number = _decided(refusal) if refusal and refusal.reason is reason else ""
+    detail = "" if number and outcome.detail == str(refusal) else outcome.detail
+    tail = "; ".join(part for part in (number, detail) if part)
+    return f"{REASONS[reason]} ({tail})" if tail else REASONS[reason]
+
+
+def _decided(refusal: Refusal) -> str:
+    if refusal.reason in _WITHOUT_NUMBERS or not (finite(refusal.got) and finite(refusal.wanted)):
+        return ""
+    if refusal.reason in _AS_SHARE:
+        return f"confidence {share(refusal.got)}, wanted {share(refusal.wanted)}"
+    return f"{refusal.got:,.3g}, wanted {refusal.wanted:,.3g}"
+
+
+def defect(code: str) -> str:
+    """A defect's code → what is wrong with the rows that it counts ("have no channel, …"), or the code itself."""
+    known = CATALOGUE.get(code)
+    return known.sentence.split(":")[0] if known else plain(code)
+
+
+def result(report: LearningReport) -> str:
+    """The run in one sentence."""
+    published, held, refused = (report.count(ruling) for ruling in Ruling)
+    if not report.outcomes and not report.quarantined:
+        return "There was no tenant to learn for."
+    parts = []
+    if published:
+        parts.append(f"{plural(published, 'new pattern')} went into force")
+    elif report.dry_run and any(outcome.reason == Reason.DRY_RUN for outcome in report.outcomes):
+        would = sum(outcome.reason == Reason.DRY_RUN for outcome in report.outcomes)
+        held -= would
+        parts.append(f"{plural(would, 'pattern')} would have gone into force")
+    else:
+        parts.append("nothing new went into force")
+    if held:
+        parts.append(f"{count(held)} stayed as {'it was' if held == 1 else 'they were'}")
+    if refused:
+        parts.append(f"{count(refused)} had too little to go on")
+    if report.quarantined:
+        were = "was" if len(report.quarantined) == 1 else "were"
+        parts.append(f"{plural(len(report.quarantined), 'tenant')} {were} left out for bad data")
+    sentence = listed(parts)
+    return sentence[0].upper() + sentence[1:] + "."
+
+
+def weights(values: Iterable[float] | None) -> str:
+    """(.2, .25, .25, .15, .15) → 20 · 25 · 25 · 15 · 15."""
+    return " · ".join(count(100 * value) for value in values) if values else DASH
