@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from pyarrow import fs
 
 from contracts.errors import LakeError
@@ -45,6 +46,10 @@ COMPRESSION: Literal["lz4"] = (
 )
 LEFTOVER = timedelta(days=1)  # a file that no manifest names is a crashed run's, unless it is younger than this
 MANIFESTS = "manifests"
+ALL_TIME = "all"
+"""The period of a full extraction; increments will name their window here."""
+
+BATCH_ROWS = 131_072  # rows that are rewritten at a time: some 30 MB
 
 
 @cache
@@ -119,7 +124,7 @@ def open(settings: Settings) -> str:
     return root
 
 
-def file_path(extract: str, group: int, name: str, period: str = "all") -> str:
+def file_path(extract: str, group: int, name: str, period: str = ALL_TIME) -> str:
     """Where a slice's file lies below the root."""
     return f"{extract}/group={group:03d}/period={period}/{name}.parquet"
 
@@ -148,12 +153,62 @@ def size(root: str, path: str) -> int:
     return int(system.get_file_info(f"{base}/{path}").size)
 
 
-def write_frame(manifest: Manifest, extract: str, group: int, name: str, frame: pl.DataFrame) -> LakeFile:
-    """Write one slice's rows as a file of the manifest's run; `name` tells it from the streams' files."""
+@contextmanager
+def parquet_writer(root: str, path: str, extract: Extract) -> Iterator[pq.ParquetWriter]:
+    """A writer of the extract's columns, whose file appears when the block ends well."""
+    dictionaries = [column.name for column in extract.columns if column.kind == "text" or column.name == "tenant_id"]
+    with (
+        atomic(root, path) as stream,
+        pq.ParquetWriter(
+            stream,
+            arrow_schema(extract),
+            compression=COMPRESSION,
+            use_dictionary=dictionaries,
+            write_statistics=[extract.dated_by],  # ids are random: their ranges exclude nothing
+            store_schema=False,
+        ) as writer,
+    ):
+        yield writer
+
+
+def batches(manifest: Manifest, extract: str, group: int) -> Iterator[pa.RecordBatch]:
+    """The rows of one slice in the order in which `scan` reads them, a bounded piece at a time."""
+    files = manifest.of(extract, [group])
+    _verify(manifest.root, files)
+    with _explained(manifest.root, "read"):
+        system, base = fs.FileSystem.from_uri(manifest.root)
+        for file in files:
+            with system.open_input_file(f"{base}/{file.path}") as handle, pq.ParquetFile(handle) as reader:
+                yield from reader.iter_batches(BATCH_ROWS)
+
+
+def rewrite(manifest: Manifest, extract: str, group: int, name: str, rows: Iterable[pa.RecordBatch]) -> LakeFile:
+    """Write new rows for one slice of the manifest's run; `name` tells the file from those of the streams."""
     path = file_path(extract, group, f"{manifest.run_id}-{name}")
-    with atomic(manifest.root, path) as stream:
+    written = 0
+    with parquet_writer(manifest.root, path, EXTRACTS[extract]) as writer:
+        for batch in rows:
+            writer.write_batch(batch)
+            written += batch.num_rows
+    return LakeFile(extract, group, ALL_TIME, path, written, size(manifest.root, path))
+
+
+def write_table(root: str, path: str, frame: pl.DataFrame) -> None:
+    """Write a table that belongs to a run beside its extracts, such as `quality/<run id>.parquet`."""
+    with atomic(root, path) as stream:
         frame.write_parquet(stream, compression=COMPRESSION)
-    return LakeFile(extract, group, "all", path, frame.height, size(manifest.root, path))
+
+
+def read_table(root: str, path: str) -> pl.DataFrame | None:
+    """A table that `write_table` wrote; None where there is none."""
+    import polars as pl
+
+    with _explained(root, "read"):
+        system, base = fs.FileSystem.from_uri(root)
+        if system.get_file_info(f"{base}/{path}").type != fs.FileType.File:
+            return None
+        with system.open_input_stream(f"{base}/{path}") as stream:
+            return pl.read_parquet(stream.read())
 
 
 def write(manifest: Manifest) -> None:

@@ -52,7 +52,7 @@ def write_groups(
                 writer.flush()
         writer.flush()
     return tuple(
-        LakeFile(extract.name, group, "all", path, rows, lake.size(root, path))
+        LakeFile(extract.name, group, lake.ALL_TIME, path, rows, lake.size(root, path))
         for group, (path, rows) in sorted(writer.written.items())
     )
 
@@ -63,7 +63,6 @@ class _GroupWriter:
     def __init__(self, stack: ExitStack, extract: Extract, root: str, name: str) -> None:
         self.stack, self.extract, self.root, self.name = stack, extract, root, name
         self.schema = lake.arrow_schema(extract)
-        self.dictionaries = [c.name for c in extract.columns if c.kind == "text" or c.name == "tenant_id"]
         self.waiting: dict[int, list[pa.RecordBatch]] = {}
         self.waiting_bytes = 0
         self.files: dict[int, pq.ParquetWriter] = {}
@@ -99,15 +98,6 @@ class _GroupWriter:
     def _file(self, group: int) -> pq.ParquetWriter:
         if group not in self.files:
             path = lake.file_path(self.extract.name, group, self.name)
-            stream = self.stack.enter_context(lake.atomic(self.root, path))
-            file = pq.ParquetWriter(
-                stream,
-                self.schema,
-                compression=lake.COMPRESSION,
-                use_dictionary=self.dictionaries,
-                write_statistics=[self.extract.dated_by],  # ids are random: their ranges exclude nothing
-                store_schema=False,
-            )
-            self.files[group] = self.stack.enter_context(file)
+            self.files[group] = self.stack.enter_context(lake.parquet_writer(self.root, path, self.extract))
             self.written[group] = (path, 0)
         return self.files[group]
