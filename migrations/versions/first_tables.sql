@@ -122,6 +122,7 @@ CREATE TABLE learnback.patterns (
     pattern_type text NOT NULL,
     version integer NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
+    replaced integer NOT NULL,
     payload jsonb NOT NULL,
     payload_sha256 text NOT NULL,
     inputs_sha256 text NOT NULL,

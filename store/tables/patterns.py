@@ -26,6 +26,7 @@ class Patterns(Base):
     pattern_type: Mapped[str] = mapped_column(primary_key=True)
     version: Mapped[int] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(server_default=func.gen_random_uuid())  # the specification's, for its views
+    replaced: Mapped[int]  # in force when it was published; 0 = defaults
     payload: Mapped[Json]
     payload_sha256: Mapped[str]
     inputs_sha256: Mapped[str]
