@@ -85,21 +85,12 @@ def summarise_leads(extracts: Mapping[str, pl.LazyFrame], as_of: datetime, keep:
     leads = _resolved(_with_optional(extracts["leads"]), extracts["tenants"], as_of)
     usable = pl.all_horizontal(pl.col(name).is_between(0.0, 1.0) for name in COMPONENTS)
     frame = complete(leads).filter(usable).select(*_LEAD, *_dimensions()).collect()
-    return merge_summaries([frame.select(SUMMARY.names()), *_level_counts(frame)], keep)
+    return _merged([frame.select(SUMMARY.names()), *_level_counts(frame)], keep)
 
 
 def merge_summaries(parts: Sequence[pl.DataFrame], keep: int) -> pl.DataFrame:
     """One SUMMARY of many; equal bytes however the leads were split. Keeps the newest `keep` leads of each tenant."""
-    rows = pl.concat(parts) if parts else SUMMARY.to_frame()
-    levels = (
-        rows.filter(pl.col("dimension").is_not_null())
-        .group_by("tenant_id", "shares_priors", "dimension", "level")
-        .agg(pl.col("n", "s").sum())
-    )
-    leads = rows.filter(pl.col("dimension").is_null()).sort("tenant_id", "created_at", "lead_id")
-    behind = pl.int_range(pl.len(), 0, -1).over("tenant_id")  # 1 for a tenant's newest lead
-    kept = leads.filter(behind <= keep)
-    return pl.concat([levels, kept], how="diagonal").select(SUMMARY.names()).cast(SUMMARY).sort(ORDER)
+    return parts[0] if len(parts) == 1 else _merged(parts, keep)
 
 
 def histories(summary: pl.DataFrame) -> Iterator[History]:
@@ -116,6 +107,19 @@ def histories(summary: pl.DataFrame) -> Iterator[History]:
             known=leads["known_at"].to_physical().to_numpy(),
             levels=rows.filter(~is_lead).select("dimension", "level", "n", "s"),
         )
+
+
+def _merged(parts: Sequence[pl.DataFrame], keep: int) -> pl.DataFrame:
+    rows = pl.concat(parts) if parts else SUMMARY.to_frame()
+    levels = (
+        rows.filter(pl.col("dimension").is_not_null())
+        .group_by("tenant_id", "shares_priors", "dimension", "level")
+        .agg(pl.col("n", "s").sum())
+    )
+    leads = rows.filter(pl.col("dimension").is_null()).sort("tenant_id", "created_at", "lead_id")
+    behind = pl.int_range(pl.len(), 0, -1).over("tenant_id")  # 1 for a tenant's newest lead
+    kept = leads.filter(behind <= keep)
+    return pl.concat([levels, kept], how="diagonal").select(SUMMARY.names()).cast(SUMMARY).sort(ORDER)
 
 
 _LEAD: tuple[str | pl.Expr, ...] = (

@@ -105,32 +105,32 @@ def _nothing(taus: int) -> tuple[Floats, Floats, Floats, Floats]:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """A sample prepared for passes. design: (n, 6), ones and centred components; products: (n, 21), their pairs."""
+    """A sample prepared for passes. design: (6, n), ones and centred components; products: (n, 21), their pairs."""
 
     design: Floats
     products: Floats
-    converted: Floats  # (6,) designᵀ·y, all that the likelihood asks of the outcomes
+    converted: Floats  # (6,) design·y, all that the likelihood asks of the outcomes
     mean: Floats
 
     @classmethod
     def of(cls, sample: Sample) -> _Rows:
-        components = sample.components.astype(np.float64)
-        mean = components.mean(axis=0)
-        design = np.column_stack([np.ones(len(components)), components - mean])
-        products = design[:, UPPER[0]] * design[:, UPPER[1]]
-        return cls(design, products, design.T @ sample.converted.astype(np.float64), mean)
+        components = sample.components.T.astype(np.float64, order="C")
+        mean = components.mean(axis=1)
+        design = np.vstack([np.ones(components.shape[1]), components - mean[:, None]])
+        products = np.ascontiguousarray((design[UPPER[0]] * design[UPPER[1]]).T)
+        return cls(design, products, design @ sample.converted.astype(np.float64), mean)
 
     def look(self, theta: Floats) -> tuple[Floats, Floats, Floats]:
         """Negative log-likelihood (T,), its gradient (T, 6) and upper Hessian (T, 21) at theta (T, 6)."""
-        eta = self.design @ theta.T
+        eta = theta @ self.design
         decay = np.exp(-np.abs(eta))
         onset = 1.0 + decay
         probability = np.where(eta >= 0.0, 1.0, decay) / onset
         # Σ log(1 + e^η): one logarithm a thousand rows, since the product of a thousand factors ≤ 2 is still finite.
-        blocks = np.arange(0, len(eta), PRODUCT_BLOCK)
-        softplus = np.maximum(eta, 0.0).sum(axis=0) + np.log(np.multiply.reduceat(onset, blocks, axis=0)).sum(axis=0)
-        curvature = (probability * (1.0 - probability)).T @ self.products
-        return softplus - theta @ self.converted, probability.T @ self.design - self.converted, curvature
+        blocks = np.arange(0, eta.shape[1], PRODUCT_BLOCK)
+        softplus = np.maximum(eta, 0.0).sum(axis=1) + np.log(np.multiply.reduceat(onset, blocks, axis=1)).sum(axis=1)
+        curvature = (probability * (1.0 - probability)) @ self.products
+        return softplus - theta @ self.converted, probability @ self.design.T - self.converted, curvature
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from algorithms import simplex_logit
 from algorithms.auc import AucDifference, Lift, compare, lift
@@ -90,7 +89,7 @@ def _trial(history: History, incumbent: Sequence[float], fold: Fold, learned: Fl
     return Trial(
         begins=_moment(fold.begins),
         converted=converted,
-        ranks=rankdata(scores) / len(scores),
+        ranks=np.searchsorted(np.sort(scores), scores, "right") / len(scores),
         against_incumbent=compare(converted, scores, in_force),
         incumbent_to_default=compare(converted, default, in_force),
         lift=lift(converted, scores, lift_share),
