@@ -91,13 +91,16 @@ def _verdicts(record: ReportInput) -> str:
     rows = table(record)
     order = [words.RULINGS[ruling] for ruling in Ruling] + [words.QUARANTINED]
     rows.sort(key=lambda row: (order.index(str(row["ruling"])), -int(row["outcomes"] or 0), str(row["tenant"])))
-    lines = ["| Tenant | Ruling | Confidence | Outcomes | What it says, or why nothing changed |", "|---|---|--:|--:|---|"]
+    lines = [
+        "| Tenant | Ruling | Confidence | Outcomes | What it says, or why nothing changed |",
+        "|---|---|--:|--:|---|",
+    ]
     for row in rows[:MOST_LINES]:
         sure = row["confidence"]
         cells = (
             _plain(str(row["tenant"])),
             str(row["ruling"]),
-            words.share(sure if isinstance(sure, float) else None),
+            words.sureness(sure if isinstance(sure, float) else None),
             words.count(int(row["outcomes"])) if row["outcomes"] is not None else words.DASH,
             _plain(str(row["says or why"])),
         )

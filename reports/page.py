@@ -36,6 +36,7 @@ class Row:
     confidence: str
     says: str
     sample: str
+    outcomes: str
     version: str
 
 
@@ -54,23 +55,27 @@ class QualityRow:
 def html(record: ReportInput) -> str:
     """The whole page as one string of HTML, with its style and its pictures inside."""
     comparison = truth.compare(record)
-    return _environment().get_template("page.html.j2").render(
-        record=record,
-        report=record.report,
-        headline=words.result(record.report),
-        words=words,
-        palette=charts.style_sheet(),
-        tiles=_tiles(record),
-        rows=_rows(record),
-        learners=sorted({outcome.learner for outcome in record.report.outcomes}),
-        chapters=chapters(record),
-        comparison=comparison,
-        comparison_in_words=truth.in_words(comparison) if comparison else "",
-        components=list(words.COMPONENT_NAMES.values()),
-        confidence=_confidence(record),
-        quality=_quality(record),
-        run_sections=_run_sections(record),
-        inline=_numbered_svg(),
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            record=record,
+            report=record.report,
+            headline=words.result(record.report),
+            words=words,
+            palette=charts.style_sheet(),
+            tiles=_tiles(record),
+            rows=_rows(record),
+            learners=sorted({outcome.learner for outcome in record.report.outcomes}),
+            chapters=chapters(record),
+            comparison=comparison,
+            comparison_in_words=truth.in_words(comparison) if comparison else "",
+            components=list(words.COMPONENT_NAMES.values()),
+            confidence=_confidence(record),
+            quality=_quality(record),
+            run_sections=_run_sections(record),
+            inline=_numbered_svg(),
+        )
     )
 
 
@@ -134,21 +139,25 @@ def _row(record: ReportInput, outcome: Outcome) -> Row:
         outcome.ruling.value,
         None if judged is None else round(100 * judged, 1),
         100 * GATES[outcome.learner] if outcome.learner in GATES else None,
-        words.share(outcome.confidence),
+        words.sureness(outcome.confidence),
         why[0].upper() + why[1:] if why else outcome.explained,
-        f"{words.count(outcome.sample_size)} resolved, {words.plural(outcome.outcomes, 'outcome')}",
+        words.count(outcome.sample_size),
+        words.plural(outcome.outcomes, "outcome"),
         f"version {outcome.version}" if outcome.version else "defaults",
     )
 
 
 def _left_out(left: Quarantined) -> Row:
     why = f"{left.reason[0].upper()}{left.reason[1:]}" if left.reason else words.defect(left.defect)
-    return Row(left.tenant, "", words.QUARANTINED, "quarantine", None, None, words.DASH, why, words.DASH, "unchanged")
+    return Row(
+        left.tenant, "", words.QUARANTINED, "quarantine", None, None, words.DASH, why, words.DASH, "", "unchanged"
+    )
 
 
 def _confidence(record: ReportInput) -> Figure | None:
     drawable = [o for o in record.report.outcomes if words.finite(o.confidence) and o.outcomes > 0]
-    return run_figures.confidence(drawable) if drawable else None
+    gates = {GATES[o.learner] for o in drawable if o.learner in GATES}
+    return run_figures.confidence(drawable, gates.pop() if len(gates) == 1 else None) if drawable else None
 
 
 def _quality(record: ReportInput) -> list[QualityRow]:

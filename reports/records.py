@@ -1,4 +1,4 @@
-"""What a report is made from: a run's LearningReport, and whatever is known beside it. Nothing here is required but that.
+"""What a report is made from: a run's LearningReport, which is required, and whatever is known beside it.
 
 Findings and verdicts travel as learners and gates gave them. Which of their diagnostics become pictures is decided by
 the chapter of each learner (`reports/who.py`), so that whoever fills these records knows no learner by name.

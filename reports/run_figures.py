@@ -2,54 +2,94 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import altair as alt
 
 from contracts.learning import Ruling
 from contracts.runs import LearningReport, Outcome
 from reports import words
-from reports.charts import LIGHT, ROW, WIDTH, Figure, colours, data, rows_axis
-
-MOST_NAMES = 14
-"""Most tenants whose names stand beside their dots; beyond, names overlap and the table is the place to look."""
+from reports.charts import LETTER, LIGHT, ROW, WIDTH, Drawing, Figure, colours, data, rows_axis
 
 MOST_DEFECTS = 10
+
+WIDE, TALL = WIDTH + 110, WIDTH - 20
+
+Box = tuple[float, float, float, float]
+"""Left, right, top and bottom, in pixels."""
 
 _RULED = (Ruling.PUBLISH, Ruling.HOLD)
 
 
-def confidence(outcomes: Sequence[Outcome]) -> Figure:
-    """Outcomes (log) against confidence, a dot a tenant: how much evidence it takes to be sure here."""
+def confidence(outcomes: Sequence[Outcome], gate: float | None = None) -> Figure:
+    """Outcomes (log) against confidence, a dot a tenant, and the gate: how much evidence it takes to be sure here."""
     judged = [o for o in outcomes if o.ruling in _RULED and words.finite(o.confidence) and o.outcomes > 0]
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"tenant": o.tenant, "outcomes": o.outcomes, "confidence": o.confidence, "ruling": words.RULINGS[o.ruling]}
         for o in judged
     ]
     names = [words.RULINGS[ruling] for ruling in _RULED]
-    base = alt.Chart(data(rows)).encode(
-        x=alt.X(
-            "outcomes:Q",
-            title="outcomes (the rarer of converted and not)",
-            scale=alt.Scale(type="log", padding=18),
-            axis=alt.Axis(grid=False, format="~s", tickCount=4),
-        ),
-        y=alt.Y(
-            "confidence:Q",
-            title="confidence",
-            scale=alt.Scale(domain=[0, 1]),
-            axis=alt.Axis(format="%", grid=True, tickCount=5),
-        ),
+    low, high = min(row["outcomes"] for row in rows) * 0.8, max(row["outcomes"] for row in rows) * 1.25
+    x = alt.X(
+        "outcomes:Q",
+        title="outcomes (the rarer of converted and not)",
+        scale=alt.Scale(type="log", domain=[low, high], nice=False),
+        axis=alt.Axis(grid=False, format="~s", tickCount=4),
     )
-    dots = base.mark_point(size=110, filled=True, opacity=0.9).encode(
-        color=alt.Color("ruling:N", scale=colours(names, [ruling.value for ruling in _RULED]), legend=None),
-        shape=alt.Shape("ruling:N", scale=alt.Scale(domain=names, range=["circle", "square"]), legend=None),
+    y = alt.Y(
+        "confidence:Q", title="confidence", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", tickCount=5)
     )
-    labels = base.mark_text(dy=-12, fontSize=11, color=LIGHT["muted"], limit=120).encode(text="tenant:N")
-    layers = [dots, labels] if len(rows) <= MOST_NAMES else [dots]
-    chart = alt.layer(*layers).properties(width=WIDTH + 60, height=WIDTH - 60)
-    said = "; ".join(f"{r['tenant']} {words.count(r['outcomes'])}, {words.share(r['confidence'])}" for r in rows)
+    dots = (
+        alt.Chart(data(rows))
+        .mark_point(size=110, filled=True, opacity=0.9)
+        .encode(
+            x=x,
+            y=y,
+            color=alt.Color("ruling:N", scale=colours(names, [ruling.value for ruling in _RULED]), legend=None),
+            shape=alt.Shape("ruling:N", scale=alt.Scale(domain=names, range=["circle", "square"]), legend=None),
+        )
+    )
+    layers: list[alt.Chart] = [dots]
+    for align, shift, some in _with_room(rows, low, high):
+        text = alt.Chart(data(some)).mark_text(
+            fontSize=11, color=LIGHT["muted"], limit=140, baseline="middle", align=align, dx=shift
+        )
+        layers.append(text.encode(x=x, y=y, text="tenant:N"))
+    if gate is not None:
+        line = alt.Chart(data([{"confidence": gate}])).mark_rule(color=LIGHT["muted"], strokeDash=[3, 3])
+        layers.insert(0, line.encode(y=y))
+    chart = alt.layer(*layers).properties(width=WIDE, height=TALL)
+    said = "; ".join(f"{r['tenant']} {words.count(r['outcomes'])}, {words.sureness(r['confidence'])}" for r in rows)
     return Figure("Evidence and confidence", f"Outcomes and confidence of each tenant that was judged: {said}.", chart)
+
+
+def _with_room(
+    rows: Sequence[dict[str, Any]], low: float, high: float
+) -> list[tuple[Literal["left", "right"], int, list[dict[str, Any]]]]:
+    """(alignment, shift in pixels, tenants) of names that fall neither on another name nor on a dot; most sure first.
+
+    A name stands right of its dot, or left of it where that side is taken, or is left to the table.
+    """
+    across = math.log(high / low)
+    spots = [(WIDE * math.log(row["outcomes"] / low) / across, TALL * (1 - row["confidence"])) for row in rows]
+    taken: list[Box] = [(x - 6, x + 6, y - 6, y + 6) for x, y in spots]
+    right: list[dict[str, Any]] = []
+    left: list[dict[str, Any]] = []
+    for i in sorted(range(len(rows)), key=lambda i: (-rows[i]["confidence"], rows[i]["tenant"])):
+        (x, y), length = spots[i], LETTER * min(20, len(rows[i]["tenant"]))
+        for side, ends in ((right, (x + 8, x + 9 + length)), (left, (x - 9 - length, x - 8))):
+            box = (*ends, y - 7, y + 7)
+            if ends[0] >= 0 and ends[1] <= WIDE + 10 and not any(_overlap(box, other) for other in taken):
+                taken.append(box)
+                side.append(rows[i])
+                break
+    return [("left", 9, right), ("right", -9, left)]
+
+
+def _overlap(a: Box, b: Box) -> bool:
+    return a[0] < b[1] and b[0] < a[1] and a[2] < b[3] and b[2] < a[3]
 
 
 def dropped(report: LearningReport) -> Figure:
@@ -68,7 +108,7 @@ def stages(seconds: Mapping[str, float]) -> Figure:
     return Figure("What each stage took", f"Seconds by stage: {said}.", _bars(rows, "learned"))
 
 
-def _bars(rows: Sequence[Mapping[str, object]], role: str) -> alt.LayerChart:
+def _bars(rows: Sequence[Mapping[str, object]], role: str) -> Drawing:
     base = alt.Chart(data(rows)).encode(
         x=alt.X("value:Q", axis=None, scale=alt.Scale(padding=45)),
         y=rows_axis("name", [str(row["name"]) for row in rows]),

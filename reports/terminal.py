@@ -38,14 +38,12 @@ def verdicts(report: LearningReport) -> RenderableType:
         table.add_row(
             escape(outcome.tenant),
             _ruling(words.RULINGS[outcome.ruling]),
-            words.share(outcome.confidence),
+            words.sureness(outcome.confidence),
             words.count(outcome.outcomes),
             escape(words.because(outcome) or outcome.explained),
         )
     for left in report.quarantined:
-        table.add_row(
-            escape(left.tenant), _ruling(words.QUARANTINED), words.DASH, words.DASH, escape(left.reason)
-        )
+        table.add_row(escape(left.tenant), _ruling(words.QUARANTINED), words.DASH, words.DASH, escape(left.reason))
     hidden = len(ranked) - MOST_ROWS
     return Group(table, Text(f"… and {hidden} more, all in the report", style="dim")) if hidden > 0 else table
 

@@ -12,6 +12,8 @@ from contracts.runs import Outcome
 from reports import who, words
 from reports.records import Planted, ReportInput
 
+FOUND, SILENT = "found", "rightly silent"
+
 
 @dataclass(frozen=True, slots=True)
 class Compared:
@@ -54,13 +56,14 @@ def planted_in_words(planted: Planted) -> str:
 
 def in_words(rows: list[Compared]) -> str:
     """The comparison in one sentence."""
-    found = [row for row in rows if row.judgement.startswith("found")]
-    wrong = [row for row in rows if row.wrong]
-    flat = [row for row in rows if row.judgement.startswith("rightly silent")]
-    parts = [f"{words.plural(len(found), 'tenant')} got weights that the world really holds"]
-    if flat:
-        parts.append(f"{words.count(len(flat))} with nothing to find got nothing")
-    parts.append(f"{words.plural(len(wrong), 'claim')} {'was' if len(wrong) == 1 else 'were'} false")
+    wrong = sum(row.wrong for row in rows)
+    found, silent = (sum(row.judgement.startswith(word) for row in rows) for word in (FOUND, SILENT))
+    parts = [f"{words.plural(found, 'tenant')} got weights that the world really holds"]
+    if silent:
+        parts.append(f"{words.count(silent)} with nothing to find got nothing")
+    parts.append(
+        "no claim was false" if not wrong else f"{words.plural(wrong, 'claim')} {'was' if wrong == 1 else 'were'} false"
+    )
     return f"{words.listed(parts)}."
 
 
@@ -93,7 +96,7 @@ def _judge(outcome: Outcome, planted: Planted, story: who.Story) -> tuple[str, b
         return "false: there was nothing better to learn", True
     if claims:
         off = story.total_variation
-        return (f"found, {words.decimal(off)} off the truth" if words.finite(off) else "found"), False
+        return (f"{FOUND}, {words.decimal(off)} off the truth" if words.finite(off) else FOUND), False
     if planted.kind != "planted":
-        return "rightly silent: nothing to find", False
-    return ("rightly silent: too early" if planted.newcomer else "not yet: evidence too thin"), False
+        return f"{SILENT}: nothing to find", False
+    return ("rightly refused: too early" if planted.newcomer else "not yet: evidence too thin"), False

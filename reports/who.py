@@ -1,4 +1,4 @@
-"""What a WHO finding and its verdict have to tell people: read from payload, diagnostics and proof, tolerant of gaps."""
+"""What do a WHO finding and its verdict tell people? Read from payload, diagnostics and proof; gaps are tolerated."""
 
 from __future__ import annotations
 
@@ -61,6 +61,10 @@ class Story:
     rate: float | None = None
     calibration: tuple[Bin, ...] = ()
     levels: tuple[Level, ...] = ()
+
+    @property
+    def published(self) -> bool:
+        return self.ruling == words.RULINGS[Ruling.PUBLISH]
 
     @property
     def total_variation(self) -> float | None:

@@ -64,9 +64,9 @@ def _proof(stories: list[Story]) -> Section:
     gained, lifted = [s for s in stories if s.gain], [s for s in stories if s.lift]
     figures = []
     if gained:
-        figures.append(who_figures.gains(gained[:MOST_ROWS]))
+        figures.append(who_figures.gains(sorted(gained[:MOST_ROWS], key=_published_and_best_first)))
     if lifted:
-        figures.append(who_figures.lifts(lifted[:MOST_ROWS]))
+        figures.append(who_figures.lifts(sorted(lifted[:MOST_ROWS], key=_published_and_best_first)))
     text = (
         "Each block of later leads is scored with weights learned only from what was known before it began. "
         "Left: how much better the learned weights rank those leads than the weights in force. The bar holds the next "
@@ -82,6 +82,10 @@ def _proof(stories: list[Story]) -> Section:
         (("publish", "dot", "published"), ("hold", "dot", "held"), ("default", "tick", "weights in force")),
         _left_out(most, min(most, MOST_ROWS), "those with most outcomes"),
     )
+
+
+def _published_and_best_first(story: Story) -> tuple[bool, float, str]:
+    return not story.published, -(story.gain.value if story.gain else 0.0), story.tenant
 
 
 def _calibration(stories: list[Story]) -> Section:
@@ -151,7 +155,7 @@ def _sixty(record: ReportInput, stories: list[Story]) -> str:
     lifts = sorted(s.lift.value for s in stories if s.lift and s.in_force)
     seen = f" Here the top fifth converts {_range(lifts)} times as often as usual." if lifts else ""
     return (
-        f"“More than 60 % of high-scored leads convert” is arithmetic that cannot hold where {words.share(usual)} "
+        f"“More than 60 % of high-scored leads convert” is arithmetic that cannot hold where {words.share(usual, 1)} "
         f"convert: even a perfect score would make {words.share(min(1.0, 5 * usual))} of the top fifth convert. "
         f"So the lift of the top fifth is reported, with its interval.{seen}"
     )

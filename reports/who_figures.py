@@ -50,7 +50,7 @@ def weights(story: Story, ceiling: float) -> Figure:
 def gains(stories: Sequence[Story]) -> Figure:
     """AUC gained over what was in force: one dot a fold, their mean, and the interval for the next period."""
     order = [story.tenant for story in stories]
-    means = [
+    means: list[dict[str, Any]] = [
         {"tenant": s.tenant, "gain": s.gain.value, "low": s.gain.low, "high": s.gain.high, "ruling": s.ruling}
         for s in stories
         if s.gain
@@ -73,7 +73,7 @@ def gains(stories: Sequence[Story]) -> Figure:
 def lifts(stories: Sequence[Story]) -> Figure:
     """How many times as often the top fifth converts as all leads, with its interval; the incumbent's beside it."""
     order = [story.tenant for story in stories]
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"tenant": s.tenant, "lift": s.lift.value, "low": s.lift.low, "high": s.lift.high, "ruling": s.ruling}
         for s in stories
         if s.lift
@@ -109,9 +109,7 @@ def calibration(story: Story) -> Figure:
     chart = alt.layer(
         diagonal.mark_line(color=LIGHT["muted"], strokeWidth=1, strokeDash=[3, 3]).encode(x=x, y=y),
         alt.Chart(data(bars)).mark_rule(color=LIGHT["learned"], opacity=0.5).encode(x=x, y=low, y2="high:Q"),
-        alt.Chart(data(rows))
-        .mark_point(size=60, filled=True, color=LIGHT["learned"], opacity=1)
-        .encode(x=x, y=y),
+        alt.Chart(data(rows)).mark_point(size=60, filled=True, color=LIGHT["learned"], opacity=1).encode(x=x, y=y),
     ).properties(width=WIDTH - 90, height=WIDTH - 110)
     said = words.listed(
         f"{words.share(r['predicted'], 1)} promised and {words.share(r['observed'], 1)} happened" for r in rows

@@ -14,6 +14,8 @@ from contracts.refusal import Reason, Refusal
 from contracts.runs import LearningReport, Outcome
 
 DASH = "–"
+NO_BREAK = "\u00a0"
+"""A number and its unit stay on one line."""
 
 RULINGS = {Ruling.PUBLISH: "published", Ruling.HOLD: "held", Ruling.REFUSE: "refused"}
 QUARANTINED = "quarantined"
@@ -53,7 +55,20 @@ def count(value: float | None) -> str:
 
 def share(value: float | None, digits: int = 0) -> str:
     """0.0512 → 5 % (or 5.1 % with one digit)."""
-    return f"{100 * value:.{digits}f} %" if value is not None and math.isfinite(value) else DASH
+    return f"{100 * value:.{digits}f}{NO_BREAK}%" if value is not None and math.isfinite(value) else DASH
+
+
+def sureness(probability: float | None) -> str:
+    """A confidence in percent; never 100 %, since nothing here is certain."""
+    if probability is None or not math.isfinite(probability):
+        return DASH
+    return (
+        f">{NO_BREAK}99{NO_BREAK}%"
+        if probability > 0.99
+        else f"<{NO_BREAK}1{NO_BREAK}%"
+        if probability < 0.01
+        else share(probability)
+    )
 
 
 def decimal(value: float | None, digits: int = 2) -> str:
@@ -110,7 +125,7 @@ def _decided(refusal: Refusal) -> str:
     if refusal.reason in _WITHOUT_NUMBERS or not (finite(refusal.got) and finite(refusal.wanted)):
         return ""
     if refusal.reason in _AS_SHARE:
-        return f"confidence {share(refusal.got)}, wanted {share(refusal.wanted)}"
+        return f"confidence {sureness(refusal.got)}, wanted {share(refusal.wanted)}"
     return f"{refusal.got:,.3g}, wanted {refusal.wanted:,.3g}"
 
 
@@ -122,27 +137,40 @@ def defect(code: str) -> str:
 
 def result(report: LearningReport) -> str:
     """The run in one sentence."""
-    published, held, refused = (report.count(ruling) for ruling in Ruling)
-    if not report.outcomes and not report.quarantined:
+    tenants = {outcome.tenant_id for outcome in report.outcomes} | {left.tenant_id for left in report.quarantined}
+    if not tenants:
         return "There was no tenant to learn for."
-    parts = []
-    if published:
-        parts.append(f"{plural(published, 'new pattern')} went into force")
-    elif report.dry_run and any(outcome.reason == Reason.DRY_RUN for outcome in report.outcomes):
-        would = sum(outcome.reason == Reason.DRY_RUN for outcome in report.outcomes)
-        held -= would
-        parts.append(f"{plural(would, 'pattern')} would have gone into force")
-    else:
-        parts.append("nothing new went into force")
-    if held:
-        parts.append(f"{count(held)} stayed as {'it was' if held == 1 else 'they were'}")
-    if refused:
-        parts.append(f"{count(refused)} had too little to go on")
-    if report.quarantined:
-        were = "was" if len(report.quarantined) == 1 else "were"
-        parts.append(f"{plural(len(report.quarantined), 'tenant')} {were} left out for bad data")
-    sentence = listed(parts)
-    return sentence[0].upper() + sentence[1:] + "."
+    several = len({outcome.learner for outcome in report.outcomes}) > 1
+    published, held, refused = (report.count(ruling) for ruling in Ruling)
+    would = sum(outcome.reason == Reason.DRY_RUN for outcome in report.outcomes)
+    said = [
+        (published, "new patterns are in force" if several else "got a new pattern"),
+        (would, "would have been published" if several else "would have got a new pattern"),
+        (held - would, "stay as they were" if several else "keep what they had"),
+        (refused, "have too little to go on"),
+    ]
+    parts = [f"{count(number)} {what}" for number, what in said if number]
+    if not published + would:
+        parts.insert(0, "nothing new is in force" if several else "none got a new pattern")
+    left = len(report.quarantined)
+    if left:
+        parts.append(f"{count(left)} {'was' if left == 1 else 'were'} left out for bad data")
+    opening = f"{plural(len(tenants), 'tenant')}: " if several or len(tenants) == 1 else f"Of {len(tenants)} tenants, "
+    return f"{opening}{listed(_singular(part) for part in parts)}."
+
+
+def _singular(part: str) -> str:
+    """ "1 keep what they had" → "1 keeps what it had"."""
+    if not part.startswith("1 "):
+        return part
+    for many, one in (
+        ("patterns are", "pattern is"),
+        ("keep what they", "keeps what it"),
+        ("stay as they were", "stays as it was"),
+        ("have too", "has too"),
+    ):
+        part = part.replace(many, one)
+    return part
 
 
 def weights(values: Iterable[float] | None) -> str:

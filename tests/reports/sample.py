@@ -69,8 +69,9 @@ def _tenant(
     kind = "no_signal" if index == 3 else "incumbent" if index == 7 else "planted"
     truth = tuple(rng.dirichlet(12 * AGENCY).tolist())
     weights = {"no_signal": None, "incumbent": DEFAULT_WEIGHTS, "planted": truth}[kind]
-    conversions = 3 if last else max(4, int(leads * rng.uniform(0.04, 0.07)))
-    sample, planted = min(leads, 2_000), Planted(kind, weights, newcomer=last)  # type: ignore[arg-type]
+    rate, sample = rng.uniform(0.04, 0.07), min(leads, 2_000)
+    conversions = 3 if last else max(4, int(sample * rate))
+    planted = Planted(kind, weights, newcomer=last)  # type: ignore[arg-type]
     outcome = Outcome(
         tenant_id, name, "who", Ruling.REFUSE, Reason.TOO_FEW_OUTCOMES, "", None, sample, conversions, 0, ""
     )
@@ -79,7 +80,7 @@ def _tenant(
         said = Said(refusal, Verdict(Ruling.REFUSE, refusal=refusal))
     else:
         finding = _finding(rng, truth, conversions, sample)
-        sure = 0.3 + 0.4 * rng.random() if kind != "planted" else 1 / (1 + math.exp(-(conversions - 130) / 60))
+        sure = 0.3 + 0.4 * rng.random() if kind != "planted" else 1 / (1 + math.exp(-(conversions - 62) / 14))
         verdict = _verdict(rng, sure, conversions)
         said = Said(finding, verdict, Incumbent(0, None))
         told = sorted(zip(COMPONENTS, finding.payload["weights"], strict=True), key=lambda pair: -pair[1])
@@ -91,7 +92,7 @@ def _tenant(
         )  # fmt: skip
     wrong = 3_412 if index == 4 else int(rng.integers(0, 40))
     quality = Quality(leads, leads * 6, {"channel_unknown": wrong, "time_zone_unknown": 8} if wrong else {})
-    return Tenant(name, leads, conversions, {"who": said}, quality, planted), outcome
+    return Tenant(name, leads, int(leads * rate), {"who": said}, quality, planted), outcome
 
 
 def _finding(rng: np.random.Generator, truth: tuple[float, ...], conversions: int, sample: int) -> Finding:
