@@ -1,0 +1,8 @@
+"""Checks: one pass over each tenant group counts 25 defects, drops what may be dropped, and quarantines the rest.
+
+rules      what each defect looks like in a row, as Polars expressions
+marks      every row of a tenant group with its defects: the one pass
+groups     counts per tenant, cleaned files, the first dropped rows
+verdict    the Great Expectations suite decides over the counts of all tenants
+documents  Data Docs and the reference page of defects
+"""
