@@ -51,20 +51,21 @@ def evaluate(connection: duckdb.DuckDBPyConnection, rows: str, wanted: Mapping[s
 def _blame(connection: duckdb.DuckDBPyConnection, rows: str, place: str, want: Wanted) -> None:
     """Raise where this expression fails by itself."""
     try:
-        connection.execute(f"SELECT count({want.sql}) FROM {rows}")  # noqa: S608
+        connection.execute(f"SELECT count({want.sql}) FROM {rows}").fetchall()  # noqa: S608
         return
     except duckdb.Error as error:
         complaint = str(error).splitlines()[0]
     try:
-        fault = connection.execute(
+        faults = connection.execute(
             f"SELECT {ROW_NUMBER}, CAST(value AS VARCHAR) FROM "  # noqa: S608
             f"(SELECT {ROW_NUMBER}, ({want.expression}\n) AS value FROM {rows}) "
             f"WHERE value IS NOT NULL AND TRY_CAST(value AS {want.type}) IS NULL ORDER BY 1 LIMIT 1"
-        ).fetchone()
+        ).fetchall()
     except duckdb.Error:
-        fault = None  # the expression itself fails, before its value is cast
-    if fault and want.type:
-        raise MappingError(f"{place} gives {fault[1]!r} on row {fault[0]:,}", wanted=f"{_NOUNS[want.type]} is wanted")
+        faults = []  # the expression itself fails, before its value is cast
+    for row, value in faults:
+        noun = _NOUNS[want.type or "VARCHAR"]
+        raise MappingError(f"{place} gives {value!r} on row {row:,}", wanted=f"{noun} is wanted")
     raise MappingError(f"{place} fails: {complaint}")
 
 

@@ -78,9 +78,8 @@ def refuse_unknown(unknown: Mapping[str, str], words: Vocabulary) -> None:
 
 def _parse(connection: duckdb.DuckDBPyConnection, place: str, text: str) -> Node:
     """The tree of one expression; the newlines keep a comment in it from swallowing the closing bracket."""
-    row = connection.execute("SELECT json_serialize_sql(?)", [f"SELECT (\n{text}\n)"]).fetchone()
-    assert row is not None  # one SELECT, one row
-    parsed: Node = json.loads(row[0])
+    ((tree,),) = connection.execute("SELECT json_serialize_sql(?)", [f"SELECT (\n{text}\n)"]).fetchall()
+    parsed: Node = json.loads(tree)
     if parsed["error"]:
         raise MappingError(f"{place} is not a SQL expression: {parsed['error_message']}")
     select = parsed["statements"][0]["node"]

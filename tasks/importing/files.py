@@ -54,7 +54,7 @@ def open_rows(path: Path, source: Source, progress: Progress) -> Iterator[duckdb
             raise MappingError(f"{path.name} cannot be read: {_first_words(error)}") from None
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
-        if not connection.execute("SELECT 1 FROM file LIMIT 1").fetchone():
+        if not connection.execute("SELECT 1 FROM file LIMIT 1").fetchall():
             raise MappingError(f"{path.name} has a header and no rows")
         yield connection
 

@@ -27,12 +27,17 @@ class Imported:
     synthetic_time: bool
 
 
-def import_file(engine: Engine, path: Path, map_: str, progress: Progress = no_progress) -> Imported:
+def import_file(
+    engine: Engine, path: Path, recipe_name: str, *, tenant: str | None = None, progress: Progress = no_progress
+) -> Imported:
     """Import a file by a recipe's name or path. Importing it again changes nothing.
 
-    Raises MappingError before anything was written where recipe, file or a value in it is at fault.
+    tenant: whose leads they are, where the recipe leaves it open. Raises MappingError, before anything was written,
+    where recipe, file or a value in it is at fault.
     """
-    recipe = load_recipe(map_)
+    recipe = load_recipe(recipe_name)
+    if tenant is not None:
+        recipe = recipe.of_tenant(tenant)
     frames = read_frames(path, recipe, progress)
     new = _new_tenants(engine, frames)
     progress("loading", 0.0)

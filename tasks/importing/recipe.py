@@ -58,7 +58,7 @@ class Source(_Part):
 
 
 class TenantPart(_Part):
-    """Whose leads these are: one name, or the column that holds each row's."""
+    """Whose leads these are: one name, or the column that holds each row's; neither, and the caller names it."""
 
     name: str | None = Field(None, min_length=1)
     column: str | None = None
@@ -66,9 +66,9 @@ class TenantPart(_Part):
     shares_priors: bool = False  # consent to its counts entering the cross-tenant priors
 
     @model_validator(mode="after")
-    def one_of_both(self) -> Self:
-        if (self.name is None) == (self.column is None):
-            raise ValueError("wants either `name` or `column`")
+    def not_both(self) -> Self:
+        if self.name and self.column:
+            raise ValueError("gives both `name` and `column`: keep one of them")
         return self
 
 
@@ -127,7 +127,7 @@ class Recipe(_Part):
     name: str
     description: str = ""
     source: Source = Source()
-    tenant: TenantPart
+    tenant: TenantPart = TenantPart()
     time: Time = Time()
     lead: LeadPart
     components: dict[str, Expression] = {}
@@ -137,6 +137,12 @@ class Recipe(_Part):
     @property
     def synthetic_time(self) -> bool:
         return bool(self.time.order_by)
+
+    def of_tenant(self, name: str) -> Recipe:
+        """The same recipe for one named tenant. Raises MappingError where the recipe names its tenants itself."""
+        if self.tenant.name or self.tenant.column:
+            raise MappingError(f"the recipe '{self.name}' says itself whose leads these are", do="Leave --tenant out")
+        return self.model_copy(update={"tenant": self.tenant.model_copy(update={"name": name})})
 
     @field_validator("components")
     @classmethod
