@@ -143,14 +143,24 @@ def _row(record: ReportInput, outcome: Outcome) -> Row:
         why[0].upper() + why[1:] if why else outcome.explained,
         words.count(outcome.sample_size),
         words.plural(outcome.outcomes, "outcome"),
-        f"version {outcome.version}" if outcome.version else "defaults",
+        f"in force: version {outcome.version}" if outcome.version else "in force: defaults",
     )
 
 
 def _left_out(left: Quarantined) -> Row:
     why = f"{left.reason[0].upper()}{left.reason[1:]}" if left.reason else words.defect(left.defect)
     return Row(
-        left.tenant, "", words.QUARANTINED, "quarantine", None, None, words.DASH, why, words.DASH, "", "unchanged"
+        left.tenant,
+        "",
+        words.QUARANTINED,
+        "quarantine",
+        None,
+        None,
+        words.DASH,
+        why,
+        words.DASH,
+        "",
+        "what was in force stays",
     )
 
 

@@ -109,8 +109,9 @@ def stages(seconds: Mapping[str, float]) -> Figure:
 
 
 def _bars(rows: Sequence[Mapping[str, object]], role: str) -> Drawing:
+    room = 1.25 * max((float(str(row["value"])) for row in rows), default=1.0)  # for the number right of its bar
     base = alt.Chart(data(rows)).encode(
-        x=alt.X("value:Q", axis=None, scale=alt.Scale(padding=45)),
+        x=alt.X("value:Q", axis=None, scale=alt.Scale(domain=[0, room], nice=False)),
         y=rows_axis("name", [str(row["name"]) for row in rows]),
     )
     bars = base.mark_bar(color=LIGHT[role], height=14, cornerRadius=2)

@@ -1,0 +1,109 @@
+"""Markdown, table rows, terminal tables and pictures of the same run."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from reports import charts, markdown, page, run_figures, terminal, who, who_figures
+from reports.records import ReportInput
+from tests.reports.sample import agency
+
+
+@pytest.fixture(scope="module")
+def record() -> ReportInput:
+    return agency()
+
+
+@pytest.fixture(scope="module")
+def written(record: ReportInput) -> str:
+    return markdown.markdown(record)
+
+
+def _printed(table: object) -> str:
+    console = Console(width=140, record=True, file=StringIO())
+    console.print(table)
+    return console.export_text()
+
+
+def test_markdown_holds_its_pictures_within_the_limit(written: str) -> None:
+    pictures = re.findall(r"data:image/png;base64,[A-Za-z0-9+/=]+", written)
+    assert len(pictures) >= 3
+    assert sum(map(len, pictures)) <= markdown.MOST_BYTES
+    assert "http" not in re.sub(r"data:image/png;base64,[A-Za-z0-9+/=]+", "", written)
+
+
+def test_markdown_names_every_tenant_and_reason(record: ReportInput, written: str) -> None:
+    rows = [line for line in written.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) == len(record.tenants)
+    assert any("Ember Coffee" in row and "too few outcomes" in row for row in rows)
+
+
+def test_markdown_keeps_names_from_becoming_markup(record: ReportInput) -> None:
+    outcome = replace(record.report.outcomes[0], tenant="a | b](x) <img src=x> `c`")
+    written = markdown.markdown(replace(record, report=replace(record.report, outcomes=(outcome,))))
+    assert "<img" not in written
+    assert "a \\| b\\](x) &lt;img src=x&gt; \\`c\\`" in written
+
+
+def test_table_rows_are_rounded_and_complete(record: ReportInput) -> None:
+    rows = markdown.table(record)
+    assert {row["tenant"] for row in rows} == {tenant.name for tenant in record.tenants.values()}
+    for row in rows:
+        assert all(value == round(value, 3) for value in row.values() if isinstance(value, float))
+        assert row["says or why"]
+
+
+def test_terminal_shows_learned_beside_planted(record: ReportInput) -> None:
+    text = _printed(terminal.learned_beside_planted(record))
+    assert all(tenant.name.split()[0] in text for tenant in record.tenants.values())
+    assert "rightly silent: nothing to find" in text
+    assert "no claim was false" in text
+
+
+def test_terminal_verdicts_name_reasons_and_escape_markup(record: ReportInput) -> None:
+    outcome = replace(record.report.outcomes[0], tenant="[red]Acme[/red]")
+    text = _printed(terminal.verdicts(replace(record.report, outcomes=(outcome, *record.report.outcomes[1:]))))
+    assert "[red]Acme[/red]" in text
+    assert "quarantined" in text
+    assert "too few outcomes" in text
+
+
+def test_summary_is_one_line(record: ReportInput) -> None:
+    assert terminal.summary(record.report).count("\n") == 0
+    assert "15.7 s" in terminal.summary(record.report)
+
+
+def test_every_drawing_is_valid_vega_lite(record: ReportInput) -> None:
+    """Pages skip this validation, which takes as long as drawing."""
+    outcomes = record.report.outcomes
+    stories = [who.read(outcome, record.tenants[outcome.tenant_id]) for outcome in outcomes]
+    told = [story for story in stories if story.weights]
+    figures = [
+        run_figures.confidence(outcomes, 0.9),
+        run_figures.dropped(record.report),
+        run_figures.stages(record.report.seconds),
+        who_figures.gains(told),
+        who_figures.lifts(told),
+        *(draw(told[0]) for draw in (who_figures.calibration, who_figures.dimensions)),
+        who_figures.weights(told[0], 0.6),
+    ]
+    for figure in figures:
+        figure.chart.to_dict(validate=True)
+
+
+def test_png_is_a_png(record: ReportInput) -> None:
+    assert run_figures.stages(record.report.seconds).png().startswith(b"\x89PNG")
+
+
+def test_palette_colours_are_all_different() -> None:
+    lights = [light for light, _ in charts.PALETTE.values()]
+    assert len(set(lights)) == len(lights)
+
+
+def test_each_learner_has_its_chapter_and_gate() -> None:
+    assert set(page.GATES) == set(page.CHAPTERS)
