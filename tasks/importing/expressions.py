@@ -44,10 +44,12 @@ def vocabulary(
     return Vocabulary(tuple(columns), tuple(derived), excluded, frozenset(name for (name,) in pure))
 
 
-def check_expressions(connection: duckdb.DuckDBPyConnection, expressions: Mapping[str, str], words: Vocabulary) -> None:
-    """expressions: by the place in the recipe, as `[lead] title`. Unknown columns are named all at once.
+def check_expressions(
+    connection: duckdb.DuckDBPyConnection, expressions: Mapping[str, str], words: Vocabulary
+) -> dict[str, str]:
+    """expressions: by the place in the recipe, as `[lead] title`. Returns unknown columns with the place that asks.
 
-    Raises MappingError for a syntax error, an excluded or unknown column, and whatever sees more than its row.
+    Raises MappingError for a syntax error, an excluded column, and whatever sees more than its row.
     """
     unknown: dict[str, str] = {}
     for place, text in expressions.items():
@@ -61,11 +63,11 @@ def check_expressions(connection: duckdb.DuckDBPyConnection, expressions: Mappin
                 )
             if column not in words.columns and column not in words.derived:
                 unknown.setdefault(column, place)
-    refuse_unknown(unknown, words)
+    return unknown
 
 
 def refuse_unknown(unknown: Mapping[str, str], words: Vocabulary) -> None:
-    """unknown: column → place that asks for it. Raises one MappingError that names them all."""
+    """unknown: column → place that asks for it. Raises one MappingError that names them all, with the nearest."""
     if not unknown:
         return
     known = (*words.columns, *words.derived)

@@ -14,6 +14,12 @@ def refuse_where(rows: pl.DataFrame, fault: pl.Expr, got: str, *, value: str | N
     if faults.is_empty():
         return
     first, more = faults.row(0, named=True), faults.height - 1
-    quote = f": {first[value]!r}" if value else ""
+    quote = f": {_shown(first[value])}" if value else ""
     others = f" (and on {more:,} more)" if more else ""
     raise MappingError(f"{got} on row {first[ROW_NUMBER]:,}{quote}{others}", wanted=wanted)
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "nothing"
+    return f"{value:g}" if isinstance(value, float) else f"'{value}'"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import csv
 import gzip
-import re
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -51,7 +50,7 @@ def open_rows(path: Path, source: Source, progress: Progress) -> Iterator[duckdb
             else:
                 _load_csv(connection, path, source, progress)
         except duckdb.Error as error:
-            raise MappingError(f"{path.name} cannot be read: {_first_words(error)}") from None
+            raise MappingError(f"{path.name} cannot be read: {str(error).splitlines()[0]}") from None
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         if not connection.execute("SELECT 1 FROM file LIMIT 1").fetchall():
@@ -89,7 +88,10 @@ def _load_csv(connection: duckdb.DuckDBPyConnection, path: Path, source: Source,
             "nulls": sorted({"", *source.null_values}),
             **({"types": types} if types else {}),
         }
-        connection.execute(READ_CSV + (", types = $types)" if types else ")"), options)
+        try:
+            connection.execute(READ_CSV + (", types = $types)" if types else ")"), options)
+        except duckdb.Error as error:
+            raise _ragged(text, path, source) or error from None
 
 
 def _decode(path: Path, target: Path, encoding: str, progress: Progress) -> None:
@@ -102,6 +104,10 @@ def _decode(path: Path, target: Path, encoding: str, progress: Progress) -> None
                 text = decoder.decode(chunk)
             except UnicodeDecodeError as error:
                 raise _undecodable(path, encoding, done - waiting + error.start) from None
+            if "\0" in text:
+                raise MappingError(
+                    f"{path.name} holds zero bytes", do='Is it UTF-16? Then: [source] encoding = "utf-16"'
+                )
             out.write(text.removeprefix("\ufeff") if done == 0 else text)
             done += len(chunk)
             progress("reading", min(raw.tell() / size, 1.0))
@@ -147,9 +153,18 @@ def _header(text: Path, path: Path, source: Source) -> list[str]:
     return header
 
 
-def _first_words(error: duckdb.Error) -> str:
-    """DuckDB's complaint without its advice on settings that recipes do not have."""
-    text = str(error).replace("Invalid Input Error: ", "").replace("Conversion Error: ", "")
-    line = re.search(r"CSV Error on Line: (\d+)", text)
-    reason = next((part for part in text.splitlines()[1:] if ":" in part and "Line" not in part), "")
-    return f"line {line[1]}: {reason.strip() or 'unreadable'}" if line else text.splitlines()[0]
+def _ragged(text: Path, path: Path, source: Source) -> MappingError | None:
+    """The first line with more or fewer values than the header, where that is what is wrong."""
+    with text.open(encoding="utf-8", newline="") as lines:
+        rows = csv.reader(lines, delimiter=source.delimiter, strict=True)
+        try:
+            wanted = len(next(rows))
+            for row in rows:
+                if row and len(row) != wanted:
+                    return MappingError(
+                        f"line {rows.line_num:,} of {path.name} has {len(row)} values and the header {wanted}",
+                        do="Mend that line; a value that holds the delimiter or a line break wants double quotes",
+                    )
+        except csv.Error as error:
+            return MappingError(f"line {rows.line_num:,} of {path.name} is not CSV: {error}")
+    return None

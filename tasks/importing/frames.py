@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -13,7 +13,7 @@ from algorithms.ranks import past_rank
 from contracts.errors import MappingError
 from contracts.outcomes import LEADS, Kind
 from tasks.importing.evaluate import SqlType, Wanted, evaluate, quoted
-from tasks.importing.expressions import Vocabulary, check_expressions, refuse_unknown, vocabulary
+from tasks.importing.expressions import check_expressions, refuse_unknown, vocabulary
 from tasks.importing.faults import refuse_where
 from tasks.importing.files import Progress, column_names, no_progress, open_rows
 from tasks.importing.leads import shape_leads, shape_tenants
@@ -58,18 +58,20 @@ def read_frames(path: Path, recipe: Recipe, progress: Progress = no_progress) ->
 def _check(connection: duckdb.DuckDBPyConnection, recipe: Recipe) -> None:
     """Hold everything that the recipe asks against the file's header, before anything is computed."""
     words = vocabulary(connection, column_names(connection), (ROW_NUMBER,), recipe.excluded)
-    named = dict.fromkeys(recipe.excluded, "[excluded]") | dict.fromkeys(recipe.source.types, "[source] types")
-    named |= dict.fromkeys(recipe.lead.key, "[lead] key")
-    if recipe.tenant.column:
-        named[recipe.tenant.column] = "[tenant] column"
-    refuse_unknown({name: place for name, place in named.items() if name not in (*words.columns, ROW_NUMBER)}, words)
+    ranked = replace(words, derived=(ROW_NUMBER, *recipe.past_rank))
     taken = {name.lower() for name in words.columns}
     for name in recipe.past_rank:
         if name.lower() in taken:
             raise MappingError(f"[past_rank] {name} has the name of a column of the file", do="Name it otherwise")
-    check_expressions(connection, {place: want.expression for place, want in _placing(recipe).items()}, words)
-    ranked = Vocabulary(words.columns, (ROW_NUMBER, *recipe.past_rank), words.excluded, words.functions)
-    check_expressions(connection, {place: want.expression for place, want in _mapping(recipe).items()}, ranked)
+    named = dict.fromkeys(recipe.excluded, "[excluded]") | dict.fromkeys(recipe.source.types, "[source] types")
+    unknown = {name: place for name, place in named.items() if name not in words.columns}
+    unknown |= check_expressions(
+        connection, {place: want.expression for place, want in _placing(recipe).items()}, words
+    )
+    unknown |= check_expressions(
+        connection, {place: want.expression for place, want in _mapping(recipe).items()}, ranked
+    )
+    refuse_unknown(unknown, ranked)
 
 
 def _placing(recipe: Recipe) -> dict[str, Wanted]:

@@ -60,9 +60,9 @@ class Source(_Part):
 class TenantPart(_Part):
     """Whose leads these are: one name, or the column that holds each row's; neither, and the caller names it."""
 
-    name: str | None = Field(None, min_length=1)
+    name: Annotated[str | None, Field(min_length=1)] = None
     column: str | None = None
-    horizon_days: int = Field(30, ge=1, le=3650)
+    horizon_days: Annotated[int, Field(ge=1, le=3650)] = 30
     shares_priors: bool = False  # consent to its counts entering the cross-tenant priors
 
     @model_validator(mode="after")
@@ -91,7 +91,7 @@ class Time(_Part):
 class LeadPart(_Part):
     """The lead's columns, each an expression. key: the columns that identify a lead for ever."""
 
-    key: tuple[str, ...] = Field(min_length=1)
+    key: Annotated[tuple[str, ...], Field(min_length=1)]
     converted: Expression | None = None  # 0/1 or true/false; with order_by
     created_at: Expression | None = None
     converted_at: Expression | None = None
@@ -182,10 +182,8 @@ def load_recipe(name_or_path: str) -> Recipe:
     try:
         return parse_recipe(path.read_text(encoding="utf-8"), path.stem)
     except FileNotFoundError:
-        raise MappingError(
-            f"there is no recipe '{name_or_path}'",
-            wanted=f"a file or one of {', '.join(built_in())} was wanted",
-        ) from None
+        hint = _hint(name_or_path, tuple(built_in()))
+        raise MappingError(f"there is no recipe '{name_or_path}'{hint}", do="Give a TOML file or such a name") from None
     except (OSError, UnicodeDecodeError) as error:
         raise MappingError(f"the recipe {path} cannot be read as UTF-8 text: {error}") from None
 
