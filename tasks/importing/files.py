@@ -49,7 +49,7 @@ def open_rows(path: Path, source: Source, progress: Progress) -> Iterator[duckdb
                 _load_parquet(connection, path)
             else:
                 _load_csv(connection, path, source, progress)
-        except duckdb.Error as error:
+        except (duckdb.Error, OSError) as error:
             raise MappingError(f"{path.name} cannot be read: {str(error).splitlines()[0]}") from None
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")

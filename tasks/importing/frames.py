@@ -65,13 +65,13 @@ def _check(connection: duckdb.DuckDBPyConnection, recipe: Recipe) -> None:
             raise MappingError(f"[past_rank] {name} has the name of a column of the file", do="Name it otherwise")
     named = dict.fromkeys(recipe.excluded, "[excluded]") | dict.fromkeys(recipe.source.types, "[source] types")
     unknown = {name: place for name, place in named.items() if name not in words.columns}
-    unknown |= check_expressions(
-        connection, {place: want.expression for place, want in _placing(recipe).items()}, words
-    )
-    unknown |= check_expressions(
-        connection, {place: want.expression for place, want in _mapping(recipe).items()}, ranked
-    )
+    unknown |= check_expressions(connection, _expressions(_placing(recipe)), words)
+    unknown |= check_expressions(connection, _expressions(_mapping(recipe)), ranked)
     refuse_unknown(unknown, ranked)
+
+
+def _expressions(wanted: dict[str, Wanted]) -> dict[str, str]:
+    return {place: want.expression for place, want in wanted.items()}
 
 
 def _placing(recipe: Recipe) -> dict[str, Wanted]:
