@@ -94,6 +94,7 @@ def leads_frame(
             created.alias("scored_at"),
             created.alias("components_at"),
             pl.Series("als_score", np.concatenate([rows.score for rows in leads])),
+            _constant("score_version", SCORE_VERSION, len(created)),
             pl.Series("leaves", np.concatenate([rows.leaves for rows in leads])),
             pl.Series("touched", np.concatenate([_reached(*pair) for pair in zip(leads, touches, strict=True)])),
             pl.Series("replied", np.concatenate([_replied(*pair) for pair in zip(leads, touches, strict=True)])),

@@ -38,7 +38,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class World:
     """One simulated agency. Columns: contracts.outcomes, then those of our own tables.
 
-    leads: also als_score and components_at. touches: also scheduled_at and content_snapshot (JSON text).
+    leads: also als_score, score_version and components_at. touches: also scheduled_at and content_snapshot (JSON text).
     """
 
     as_of: datetime
