@@ -44,7 +44,7 @@ def prepare(settings: Settings) -> None:
 def migrated_by_prefect(home: Path) -> Path:
     """Let Prefect's own migrations make a database in an empty folder; returns its file. Takes about 14 s."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    subprocess.run(  # noqa: S603
+    subprocess.run(
         [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"],
         env={**environ, "PREFECT_HOME": str(home), "DO_NOT_TRACK": "1"},
         check=True,

@@ -30,11 +30,11 @@ CONSTANT = MappingProxyType(
         "DO_NOT_TRACK": "1",
         "GX_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-        # The newer UI calls an analytics host from the browser whatever the settings above say; the classic one does not.
+        # The newer UI calls an analytics host from the browser, whatever is said above; the classic one calls nobody.
         "PREFECT_SERVER_UI_V2_ENABLED": "false",
         # Errors only on the console; the level of what is sent to the server, and shown in the UI, is not touched.
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR",
-        # Seconds between two polls of the worker: a run that is asked for in the UI begins within these plus its imports.
+        # Seconds between two polls of the worker: what a person waits after pressing Run, besides the run's imports.
         "PREFECT_WORKER_QUERY_SECONDS": "3",
         # Imports on a busy machine take longer than the default of 20 s, where a flow runs without a server after all.
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "60",

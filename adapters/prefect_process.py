@@ -117,7 +117,9 @@ def process_of(record: Record) -> psutil.Process | None:
         born, command = process.create_time(), " ".join(process.cmdline())
     except psutil.Error:
         return None
-    return process if abs(born - record.born) <= SAME_BIRTH and record.role in command else None
+    # For an instant after its birth a process has no command line yet.
+    same = abs(born - record.born) <= SAME_BIRTH and (not command or record.role in command)
+    return process if same else None
 
 
 def _reap(pid: int) -> None:

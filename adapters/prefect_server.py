@@ -191,7 +191,7 @@ def _spawn(settings: Settings) -> ServerHandle:
     prefect_database.prepare(settings)
     log = prefect_process.log_file(settings, "server")
     record = prefect_process.spawn(
-        ["prefect", "server", "start", "--host", HOST, "--port", str(port)],
+        [*ROLE.split(), "--host", HOST, "--port", str(port)],
         role=ROLE,
         port=port,
         environ={**os.environ, **environment(settings, port=port)},

@@ -16,6 +16,7 @@ from contracts.errors import ServerError
 from settings import Settings
 
 ROLE = "prefect worker start"
+NO_DOWNLOADS = ("--install-policy", "never")
 PATIENCE_SECONDS = 15.0  # from SIGTERM to the end; a run in progress is stopped, and our ledger resumes it next time
 
 
@@ -82,8 +83,7 @@ def _spawn(settings: Settings) -> WorkerHandle:
         environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "INFO"  # here the console is the worker's log file
     log = prefect_process.log_file(settings, "worker")
     record = prefect_process.spawn(
-        ["prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", f"{POOL}@{socket.gethostname()}"]
-        + ["--install-policy", "never"],
+        [*ROLE.split(), "--pool", POOL, "--type", "process", "--name", socket.gethostname(), *NO_DOWNLOADS],
         role=ROLE,
         environ=environ,
         log=log,

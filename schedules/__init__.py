@@ -1,0 +1,1 @@
+"""What runs when, and why: data that renders into prefect.yaml."""

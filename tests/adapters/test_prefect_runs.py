@@ -1,0 +1,170 @@
+"""From a declared deployment to a finished run: registered, scheduled by the server, executed by the worker."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters import prefect_status
+from adapters.prefect_deployments import Registered, register
+from tests.fixtures_prefect import Prefect
+
+PATIENCE = 90.0  # a run is seen after about 10 s; other jobs may have the machine
+PLANNED_AHEAD = 12.0  # seconds; the server plans a new deployment's runs every 5 s, and only those still to come
+
+DEPLOYMENT = """
+pull:
+  - prefect.deployments.steps.set_working_directory:
+      directory: "{{{{ $LEARNBACK_WORKDIR }}}}"
+deployments:
+  - name: "{name}"
+    entrypoint: "tests.adapters.flows_for_tests:greeting"
+    description: "{description}"
+    parameters: {{"request": {{"name": "Sunday"}}}}
+    schedules:
+      - {{"slug": "soon", "interval": 3600, "anchor_date": "{anchor}", "timezone": "UTC", "active": {active}}}
+    concurrency_limit: {{"limit": 3, "collision_strategy": "ENQUEUE"}}
+    work_pool:
+      name: "learnback"
+      job_variables: {{"env": {{"LEARNBACK_HOME": "{{{{ $LEARNBACK_HOME }}}}"}}}}
+"""
+
+Declare = Callable[..., Path]
+
+
+@pytest.fixture
+def declare(tmp_path: Path) -> Declare:
+    """Writes a prefect.yaml of one deployment."""
+
+    def write(name: str, *, description: str = "greets", in_seconds: float = 3000, active: bool = True) -> Path:
+        anchor = (datetime.now(UTC) + timedelta(seconds=in_seconds)).replace(microsecond=0)
+        file = tmp_path / "prefect.yaml"
+        values = {"name": name, "description": description, "anchor": anchor.isoformat()}
+        file.write_text(DEPLOYMENT.format(**values, active=json.dumps(active)))
+        return file
+
+    return write
+
+
+def ask(prefect: Prefect, path: str, **body: Any) -> Any:
+    return prefect_status.ask(prefect.api_url, path, body)
+
+
+def deployment(prefect: Prefect, name: str) -> dict[str, Any]:
+    with urllib.request.urlopen(f"{prefect.api_url}/deployments/name/greeting/{name}") as reply:
+        return dict(json.load(reply))
+
+
+def switch(prefect: Prefect, row: dict[str, Any], *, active: bool) -> None:
+    """What the switch beside a schedule in the UI does."""
+    request = urllib.request.Request(
+        f"{prefect.api_url}/deployments/{row['id']}/schedules/{row['schedules'][0]['id']}",
+        data=json.dumps({"active": active}).encode(),
+        headers={"Content-Type": "application/json"},
+        method="PATCH",
+    )
+    urllib.request.urlopen(request).close()
+
+
+def finished(prefect: Prefect, deployment_id: str, count: int = 1) -> list[dict[str, Any]]:
+    """The deployment's runs, once so many have ended; fails with what the worker wrote where they do not."""
+    question = {
+        "deployments": {"id": {"any_": [deployment_id]}},
+        "flow_runs": {"state": {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED"]}}},
+        "sort": "START_TIME_ASC",
+    }
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        if len(runs := ask(prefect, "/flow_runs/filter", **question)) >= count:
+            return list(runs)
+        time.sleep(0.25)
+    pytest.fail((prefect.settings.root / "logs" / "worker.log").read_text()[-3000:])
+
+
+def test_a_scheduled_run_fires_and_an_operators_run_takes_its_parameters(
+    prefect_worker: Prefect, declare: Declare
+) -> None:
+    """SQLAlchemy 2.1 breaks the first half silently: the server looks healthy and no scheduled run ever comes."""
+    assert register(prefect_worker.settings, declare("scheduled", in_seconds=PLANNED_AHEAD)) == (
+        Registered("greeting/scheduled", "created"),
+    )
+    row = deployment(prefect_worker, "scheduled")
+    path = f"/deployments/{row['id']}/create_flow_run"
+    state = {"type": "SCHEDULED"}
+    for request in ({"name": "operator", "times": 2}, {"times": 0}):
+        ask(prefect_worker, path, parameters={"request": request}, state=state)
+    runs = finished(prefect_worker, row["id"], count=3)
+
+    scheduled = next(run for run in runs if run["auto_scheduled"])
+    assert scheduled["state"]["type"] == "COMPLETED", scheduled["state"]
+    assert scheduled["parameters"] == {"request": {"name": "Sunday"}}
+    by_hand, bad = (next(run for run in runs if run["parameters"]["request"].get("times") == n) for n in (2, 0))
+    assert by_hand["state"]["type"] == "COMPLETED"
+    said = ask(prefect_worker, "/artifacts/filter", artifacts={"flow_run_id": {"any_": [by_hand["id"]]}})
+    assert [artifact["data"] for artifact in said] == ["hello operator hello operator"]
+    assert bad["state"]["type"] == "FAILED"
+    assert "times is 0, and 1 or more is needed. Ask for at least one greeting." in bad["state"]["message"]
+
+    status = next(s for s in prefect_status.deployments(prefect_worker.api_url) if s.id == row["id"])
+    assert (status.name, status.schedule) == ("greeting/scheduled", "every 3600 s")
+    assert status.last_run
+    assert prefect_status.workers_online(prefect_worker.api_url) == 1
+    assert set(prefect_worker.looked_up) == {"localhost"}, "server, worker and runs ask for nothing but what greet asks"
+
+
+def test_what_is_as_declared_is_not_touched(prefect_server: Prefect, declare: Declare) -> None:
+    file = declare("twice")
+    register(prefect_server.settings, file)
+    before = deployment(prefect_server, "twice")
+    assert register(prefect_server.settings, file) == (Registered("greeting/twice", "unchanged"),)
+    after = deployment(prefect_server, "twice")
+    assert (after["updated"], after["schedules"]) == (before["updated"], before["schedules"])
+
+
+def test_a_changed_line_changes_the_deployment_and_keeps_its_schedule(
+    prefect_server: Prefect, declare: Declare
+) -> None:
+    register(prefect_server.settings, declare("changing", description="before"))
+    before = deployment(prefect_server, "changing")
+    assert register(prefect_server.settings, declare("changing", description="after"))[0].change == "updated"
+    after = deployment(prefect_server, "changing")
+    assert (after["id"], after["description"]) == (before["id"], "after")
+    assert [row["id"] for row in after["schedules"]] == [row["id"] for row in before["schedules"]]
+
+
+def test_a_pause_by_hand_outlives_the_next_registration(prefect_server: Prefect, declare: Declare) -> None:
+    file = declare("paused")
+    register(prefect_server.settings, file)
+    switch(prefect_server, deployment(prefect_server, "paused"), active=False)
+    assert register(prefect_server.settings, file)[0].change == "unchanged"
+    assert deployment(prefect_server, "paused")["schedules"][0]["active"] is False
+
+
+def test_a_retired_plan_stays_and_sleeps(prefect_server: Prefect, declare: Declare) -> None:
+    register(prefect_server.settings, declare("retiring"))
+    assert register(prefect_server.settings, declare("retiring", active=False))[0].change == "updated"
+    assert deployment(prefect_server, "retiring")["schedules"][0]["active"] is False
+
+
+def test_the_form_explains_the_parameters(prefect_server: Prefect, declare: Declare) -> None:
+    register(prefect_server.settings, declare("form"))
+    schema = deployment(prefect_server, "form")["parameter_openapi_schema"]
+    assert schema["properties"]["request"]["description"] == "whom, and how often."
+    fields = schema["definitions"]["Greeting"]["properties"]
+    assert fields["times"]["description"] == "How often; at least once"
+
+
+def test_a_second_worker_is_not_started(prefect_worker: Prefect) -> None:
+    from adapters.prefect_worker import find_worker, start_worker
+
+    found = find_worker(prefect_worker.settings)
+    assert found
+    again = start_worker(prefect_worker.settings)
+    assert (again.pid, again.started_here) == (found.pid, False)
