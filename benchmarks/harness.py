@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
+from contracts.errors import UserError
+
 Value = float | int | str | None
 
 
@@ -48,7 +50,10 @@ class Benchmark:
     options: Callable[[argparse.ArgumentParser], object] | None = None
 
     def main(self, argv: Sequence[str] | None = None) -> None:
-        """Parse the command line, measure, print. Exits with 0 even where a target is missed: it is a measurement."""
+        """Parse the command line, measure, print. A missed target is a measurement too, and exits with 0.
+
+        An error for people (UserError) is told in its sentence, and exits with 2.
+        """
         parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{self.name}", description=self.question)
         parser.add_argument("--quick", action="store_true", help="a smaller world, under 45 s on two cores")
         parser.add_argument("--json", action="store_true", help="end with one JSON object of the figures")
@@ -56,7 +61,11 @@ class Benchmark:
             self.options(parser)
         arguments = parser.parse_args(argv)
         began = time.perf_counter()
-        figures = self.measure(arguments)
+        try:
+            figures = self.measure(arguments)
+        except UserError as error:
+            print(error, file=sys.stderr)
+            sys.exit(error.exit_code)
         self.tell(figures, quick=arguments.quick, seconds=time.perf_counter() - began)
         if arguments.json:
             keyed = {figure.key: _plain(figure.value) for figure in figures if figure.key}

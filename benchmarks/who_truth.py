@@ -8,61 +8,31 @@ Beside it stands what a straightforward build does: SLSQP on each tenant's log l
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from uuid import UUID
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from rich.progress import track
-from scipy.optimize import minimize
 
 from algorithms.auc import auc
 from algorithms.who import WHO
 from benchmarks.harness import Figure, benchmark
+from benchmarks.who_path import CODE, Learned, decide, in_force, slsqp_weights
 from benchmarks.who_world import START, as_extracts, tenant_id
-from contracts.learning import Finding, Incumbent, LearningContext, Prior, PriorBook, Ruling, Verdict
+from contracts.learning import Incumbent, LearningContext, PriorBook
 from contracts.outcomes import DEFAULT_WEIGHTS
-from contracts.refusal import Refusal
 from simulation.leads import Kind, LeadsConfig, LeadsWorld, fresh_leads, simulate_leads
 
 Floats = NDArray[np.float64]
 
-CODE = "benchmark"
 LEADS = 1_000  # a tenant; at a base rate of 10 % they hold 100 conversions
 FRESH = 20_000
 WEEKS = 52
 HOURS = timedelta(hours=1)  # between two leads of a tenant, so that a week holds LEADS_A_WEEK
 LEADS_A_WEEK = 20  # doubles the history within the year
-
-
-@dataclass(frozen=True)
-class Learned:
-    """One decision over a whole world."""
-
-    findings: Mapping[UUID, Finding | Refusal]
-    verdicts: Mapping[UUID, Verdict]
-    priors: PriorBook
-
-    def published(self, tenant: int) -> bool:
-        return self.verdicts[tenant_id(tenant)].ruling is Ruling.PUBLISH
-
-    def weights(self, tenant: int) -> tuple[float, ...]:
-        finding = self.findings[tenant_id(tenant)]
-        return DEFAULT_WEIGHTS if isinstance(finding, Refusal) else tuple(finding.payload["weights"])
-
-
-def decide(summary: pl.DataFrame, as_of: datetime, priors: PriorBook, incumbents: Mapping[UUID, Incumbent]) -> Learned:
-    """What a weekly run does with a summary, priors learned first."""
-    assert WHO.population is not None
-    learned = WHO.population(summary, LearningContext(as_of, CODE, priors))
-    if isinstance(learned, Prior):
-        priors = PriorBook((*priors.priors, learned))
-    context = LearningContext(as_of, CODE, priors)
-    findings = WHO.learn(summary, context)
-    return Learned(findings, WHO.judge(summary, findings, incumbents, context), priors)
 
 
 def first_decision(world: LeadsWorld) -> Learned:
@@ -79,26 +49,8 @@ def weekly_decisions(world: LeadsWorld, quiet: bool) -> float:
     for week in track(range(WEEKS), f"{WEEKS} weekly decisions", disable=quiet, transient=True):
         as_of = end - HOURS * LEADS_A_WEEK * (WEEKS - 1 - week)
         decided = decide(summary.filter(pl.col("known_at") <= as_of), as_of, priors, incumbents)
-        priors = decided.priors
-        for tenant, verdict in decided.verdicts.items():
-            finding = decided.findings[tenant]
-            if verdict.ruling is Ruling.PUBLISH and isinstance(finding, Finding):
-                version = incumbents[tenant].version + 1 if tenant in incumbents else 1
-                incumbents[tenant] = Incumbent(version, finding.payload, finding.inputs_sha256)
+        priors, incumbents = decided.priors, in_force(decided, incumbents)
     return len(incumbents) / len(world.kinds)
-
-
-def slsqp_weights(components: Floats, converted: NDArray[np.bool_]) -> tuple[float, ...]:
-    """The naive peer: log loss of expit(a + b·w·z) over w ≥ 0, Σw = 1, by SLSQP from the default weights."""
-
-    def loss(theta: Floats) -> float:
-        x = theta[0] + theta[1] * (components @ theta[2:])
-        return float(np.mean(np.logaddexp(0.0, x) - converted * x))
-
-    bounds = [(-20.0, 20.0), (0.0, 30.0)] + [(0.0, 1.0)] * len(DEFAULT_WEIGHTS)
-    one = {"type": "eq", "fun": lambda theta: theta[2:].sum() - 1.0}
-    found = minimize(loss, [0.0, 4.0, *DEFAULT_WEIGHTS], method="SLSQP", bounds=bounds, constraints=one)
-    return tuple(found.x[2:])
 
 
 def regret(world: LeadsWorld, rng: np.random.Generator) -> Callable[[int, Sequence[float]], float]:
@@ -121,7 +73,7 @@ def flat_world(kind: Kind, tenants: int, leads: int, seed: int) -> LeadsWorld:
 
 def flat_share(kind: Kind, tenants: int, seed: int) -> float:
     learned = first_decision(flat_world(kind, tenants, LEADS, seed))
-    return float(np.mean([learned.published(tenant) for tenant in range(tenants)]))
+    return float(np.mean([learned.published(tenant_id(tenant)) for tenant in range(tenants)]))
 
 
 @benchmark("who_truth", "Does WHO find planted weights, and stay silent where there is nothing to find?")
@@ -130,13 +82,13 @@ def measure(arguments: argparse.Namespace) -> list[Figure]:
     world = simulate_leads(LeadsConfig(planted, sizes=(LEADS,)), np.random.default_rng(7))
     learned, lost = first_decision(world), regret(world, np.random.default_rng(8))
     tenants = range(planted)
-    found = [learned.weights(tenant) for tenant in tenants]
+    found = [learned.weights(tenant_id(tenant)) for tenant in tenants]
     naive = [
         slsqp_weights(world.components[world.tenant == tenant], world.converted[world.tenant == tenant])
         for tenant in track(tenants, "the naive peer", disable=arguments.json, transient=True)
     ]
-    published = [tenant for tenant in tenants if learned.published(tenant)]
-    in_force = [found[tenant] if learned.published(tenant) else DEFAULT_WEIGHTS for tenant in tenants]
+    published = [tenant for tenant in tenants if learned.published(tenant_id(tenant))]
+    scoring = [found[tenant] if learned.published(tenant_id(tenant)) else DEFAULT_WEIGHTS for tenant in tenants]
 
     def mean_regret(weights: Sequence[Sequence[float]], among: Sequence[int] = tenants) -> float:
         return float(np.mean([lost(tenant, weights[tenant]) for tenant in among])) if among else float("nan")
@@ -156,7 +108,7 @@ def measure(arguments: argparse.Namespace) -> list[Figure]:
                f"SLSQP {mean_tv(naive):.4f}, defaults {mean_tv([DEFAULT_WEIGHTS] * planted):.4f}", "≤ .2"),
         Figure("published_regret", mean_regret(found, published), "AUC regret of published weights",
                f"defaults there {mean_regret([DEFAULT_WEIGHTS] * planted, published):.4f}", "≤ .01"),
-        Figure("in_force_regret", mean_regret(in_force), "AUC regret of weights in force", naive_regret, "about .02"),
+        Figure("in_force_regret", mean_regret(scoring), "AUC regret of weights in force", naive_regret, "about .02"),
         Figure("published_share", len(published) / planted, "share published at one decision", "SLSQP 1", "about .28"),
         Figure("flat_signal_published_share", flat_share("no_signal", silent, 9),
                f"published where components carry no signal, {silent:,} tenants", "SLSQP 1", "≤ .06"),
