@@ -116,7 +116,7 @@ def because(outcome: Outcome, refusal: Refusal | None = None) -> str:
         return ""
     reason = Reason(outcome.reason)
     number = _decided(refusal) if refusal and refusal.reason is reason else ""
-    detail = "" if number and outcome.detail == str(refusal) else outcome.detail
+    detail = "" if number and outcome.detail == str(refusal) else outcome.detail.removeprefix(f"{reason}: ")
     tail = "; ".join(part for part in (number, detail) if part)
     return f"{REASONS[reason]} ({tail})" if tail else REASONS[reason]
 

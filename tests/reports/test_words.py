@@ -42,6 +42,7 @@ def test_because_names_the_number_once() -> None:
     refusal = Refusal(Reason.TOO_FEW_OUTCOMES, 3, 10)
     assert words.because(outcome, refusal) == "too few outcomes to learn from (3, wanted 10)"
     assert words.because(replace(outcome, detail=str(refusal)), refusal) == words.because(outcome, refusal)
+    assert words.because(replace(outcome, detail=str(refusal))).endswith("(got 3, wanted 10)")
     assert words.because(outcome) == "too few outcomes to learn from"
 
 

@@ -1,0 +1,1 @@
+"""The rules of the house (docs/reference/architecture.md), each held by a test."""
