@@ -81,6 +81,7 @@ class Incumbent:
     inputs_sha256: str | None = None
     payload_sha256: str | None = None
     valid_until: datetime | None = None
+    as_of: datetime | None = None  # what the head was learned as of: an older run may not replace it
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ class Reason(StrEnum):
     NOT_BETTER = "not_better"  # confidence that it beats the incumbent is below the gate
     WORSE_LIFT = "worse_lift"  # it ranks better overall and worse among the top fifth
     UNCHANGED = "unchanged"  # same data, settings, code and priors as the head
+    OLDER_THAN_HEAD = "older_than_head"  # the run's as-of lies before the head's; history does not move live heads
     DRY_RUN = "dry_run"  # it would have been published, and the run was asked not to
     # an engine falls back
     NO_PATTERN = "no_pattern"

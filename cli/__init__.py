@@ -1,0 +1,1 @@
+"""`learnback …`: thin commands over tasks, store and engines. Everything heavy is imported inside a command."""

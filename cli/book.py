@@ -1,0 +1,174 @@
+"""Behind `learnback patterns …`: the pattern book as tables or JSON."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.table import Table
+from sqlalchemy import Engine
+
+import settings as settings_module
+from algorithms import registry
+from cli.terminal import console, print_json
+from contracts.errors import UserError
+from store import book, database, verdicts
+from store import tenants as tenant_store
+from store.book import Version
+from store.tenants import Tenant
+
+
+def list_heads(tenant: str | None, *, as_json: bool) -> None:
+    """Every tenant's pattern in force, or the newest reason why there is none."""
+    engine = _engine()
+    only = tenant_store.resolve(engine, tenant).id if tenant else None
+    heads = {(head.tenant_id, head.pattern_type): head for head in book.list_heads(engine, only)}
+    newest = {(v.tenant_id, v.pattern_type): v for v in verdicts.newest(engine, only)}
+    if as_json:
+        print_json({"heads": list(heads.values()), "verdicts": list(newest.values())})
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("tenant", "type", "in force", "confidence", "valid until", "says", "newest run"):
+        table.add_column(column, overflow="fold")
+    for key in sorted(heads.keys() | newest.keys(), key=lambda key: _name(key, heads, newest)):
+        head, said = heads.get(key), newest.get(key)
+        published = head is not None and head.version > 0
+        table.add_row(
+            _name(key, heads, newest)[0],
+            key[1],
+            f"version {head.version}" if published and head else "defaults",
+            f"{head.confidence:.2f}" if published and head and head.confidence is not None else "",
+            _until(head.valid_until) if published and head else "",
+            registry.learner(key[1]).explain(head.payload) if published and head and head.payload else "",
+            (said.detail or said.reason or said.ruling) if said else "",
+        )
+    console.print(table if table.row_count else "No patterns yet: `learnback learn` makes them.")
+
+
+def show(tenant: str, pattern_type: str, version: int | None, *, as_json: bool) -> None:
+    """One pattern in full."""
+    engine = _engine()
+    found = _find(engine, tenant_store.resolve(engine, tenant), _known(pattern_type), version)
+    if as_json:
+        print_json(found)
+        return
+    console.print(f"[bold]{tenant} · {found.pattern_type} · version {found.version}[/bold]", highlight=False)
+    console.print(registry.learner(found.pattern_type).explain(found.payload), highlight=False)
+    facts = {
+        "learned from": f"{found.evidence.sample_size:,} resolved leads, {found.evidence.outcomes:,} outcomes "
+        f"({'randomised' if found.evidence.randomised else 'observational: associations, not causes'})",
+        "confidence": f"{found.confidence:.3f}" if found.confidence is not None else "none",
+        "as of": f"{found.window_end:%Y-%m-%d %H:%M} UTC",
+        "code": found.code_version,
+        "payload": found.payload_sha256[:16],
+        "inputs": found.inputs_sha256[:16],
+    }
+    for name, value in facts.items():
+        console.print(f"  {name:<13}{value}", highlight=False)
+    for path, value in _leaves({"judged on": found.verdict.get("judged_on", {}), "payload": found.payload}):
+        console.print(f"  {path} = {value}", highlight=False, style="dim")
+
+
+def diff(tenant: str, pattern_type: str, before: int | None, after: int | None, *, as_json: bool) -> None:
+    """Values that differ between two versions, by their path in the payload."""
+    engine = _engine()
+    whose = tenant_store.resolve(engine, tenant)
+    new = _find(engine, whose, _known(pattern_type), after)
+    old_number = new.replaced if before is None else before
+    old: Mapping[str, Any] = book.version(engine, whose.id, pattern_type, old_number).payload if old_number else {}
+    left, right = dict(_leaves(old)), dict(_leaves(new.payload))
+    changed = [
+        {"path": path, "before": left.get(path), "after": right.get(path)}
+        for path in sorted(left.keys() | right.keys())
+        if left.get(path) != right.get(path)
+    ]
+    if as_json:
+        print_json({"before": old_number, "after": new.version, "changed": changed})
+        return
+    named = f"version {old_number}" if old_number else "nothing (the defaults hold no payload)"
+    console.print(f"{tenant} · {pattern_type}: from {named} to version {new.version}", highlight=False)
+    for change in changed:
+        console.print(f"  {change['path']}: {_or_absent(change['before'])} → {_or_absent(change['after'])}")
+
+
+def history(tenant: str, pattern_type: str, *, as_json: bool) -> None:
+    """All versions, newest first."""
+    engine = _engine()
+    whose = tenant_store.resolve(engine, tenant)
+    versions = book.history(engine, whose.id, _known(pattern_type))
+    head = book.head(engine, whose.id, pattern_type)
+    in_force = head.version if head else book.DEFAULTS
+    if as_json:
+        print_json({"in_force": in_force, "versions": versions})
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("", "version", "as of", "confidence", "leads", "outcomes", "says"):
+        table.add_column(column, overflow="fold")
+    for found in versions:
+        table.add_row(
+            "▶" if found.version == in_force else "",
+            str(found.version),
+            f"{found.window_end:%Y-%m-%d %H:%M}",
+            f"{found.confidence:.3f}" if found.confidence is not None else "",
+            f"{found.evidence.sample_size:,}",
+            f"{found.evidence.outcomes:,}",
+            registry.learner(pattern_type).explain(found.payload),
+        )
+    table.add_row("▶" if in_force == book.DEFAULTS else "", "0", "", "", "", "", "the documented defaults")
+    console.print(table)
+
+
+def rollback(tenant: str, pattern_type: str, to: int | None, reason: str) -> None:
+    """Move the head back and say what is in force now."""
+    engine = _engine()
+    whose = tenant_store.resolve(engine, tenant)
+    target = book.rollback(engine, whose.id, _known(pattern_type), to=to, actor=getpass.getuser(), reason=reason)
+    named = f"version {target}" if target else "the defaults"
+    console.print(f"{whose.name}: {named} of {pattern_type} in force. Nothing was deleted.", highlight=False)
+
+
+def _engine() -> Engine:
+    return database.open_store(settings_module.load())
+
+
+def _known(pattern_type: str) -> str:
+    known = [learner.name for learner in registry.LEARNERS]
+    if pattern_type not in known:
+        raise UserError(f"there is no pattern type {pattern_type!r}", wanted=f"there is {', '.join(known)}")
+    return pattern_type
+
+
+def _find(engine: Engine, tenant: Tenant, pattern_type: str, version: int | None) -> Version:
+    head = book.head(engine, tenant.id, pattern_type)
+    number = version if version is not None else (head.version if head else book.DEFAULTS)
+    if number == book.DEFAULTS:
+        raise UserError(
+            f"{tenant.name} has no {pattern_type} pattern in force: the documented defaults are",
+            do="`learnback patterns list` says why; `--version` shows an older one",
+        )
+    return book.version(engine, tenant.id, pattern_type, number)
+
+
+def _name(key: tuple[Any, str], heads: Mapping[Any, Any], newest: Mapping[Any, Any]) -> tuple[str, str]:
+    return (heads.get(key) or newest[key]).tenant, key[1]
+
+
+def _until(moment: datetime | None) -> str:
+    if moment is None:
+        return ""
+    return f"{moment:%Y-%m-%d}" + (" (expired)" if moment < datetime.now(UTC) else "")
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every number and word of a payload with its path, such as dimensions.3.rate."""
+    if not isinstance(value, Mapping | list | tuple):
+        yield path, value
+        return
+    for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):
+        yield from _leaves(item, f"{path}.{key}" if path else str(key))
+
+
+def _or_absent(value: Any) -> str:
+    return "absent" if value is None else str(value)

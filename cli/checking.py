@@ -1,0 +1,73 @@
+"""Behind `learnback check`: the contract first, then extraction and checks, and nothing that publishes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import typer
+from rich.table import Table
+
+import settings as settings_module
+from cli.learning import QUARANTINED
+from cli.terminal import console, print_json, progress
+from contracts.defects import CATALOGUE
+from settings import Settings
+from store import extract
+from store.lake import Manifest
+from tasks.checking import documents, groups, verdict
+from tasks.checking.verdict import CheckResult
+
+
+def check(*, docs: bool, as_json: bool) -> None:
+    """Check everything that a run would check."""
+    loaded = settings_module.load()
+    with progress("Checking the source against the contract …") as log:
+        now = datetime.now(UTC)
+        verdict.warm_up()
+        manifest = extract.extract(loaded, run_id=uuid4(), as_of=now, now=now)
+        log.info("Checking every tenant's data …")
+        result = _checked(loaded, manifest)
+    if as_json:
+        print_json(
+            {
+                "rows": result.rows,
+                "dropped": result.dropped,
+                "quarantined": result.quarantined,
+                "listing": result.listing,
+            }
+        )
+    else:
+        _show(result)
+    if docs:
+        page = documents.write_docs(result, loaded.root / "data_docs")
+        console.print(f"{page}", highlight=False, soft_wrap=True)
+        typer.launch(page.as_uri())
+    if result.quarantined:
+        raise typer.Exit(QUARANTINED)
+
+
+def _checked(loaded: Settings, manifest: Manifest) -> CheckResult:
+    last = verdict.last_volumes(manifest)
+    return verdict.conclude(
+        loaded, manifest, [groups.check_group(manifest, group, last) for group in range(manifest.groups)]
+    )
+
+
+def _show(result: CheckResult) -> None:
+    console.print(
+        "Every column that the contract asks for is there, with the right type. Rows: "
+        + ", ".join(f"{rows:,} {name}" for name, rows in result.rows.items()),
+        highlight=False,
+    )
+    if result.dropped:
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for column in ("defect", "rows", "meaning"):
+            table.add_column(column, overflow="fold")
+        for code, rows in result.dropped.items():
+            table.add_row(code, f"{rows:,}", f"{CATALOGUE[code].extract} that {CATALOGUE[code].sentence}")
+        console.print(table)
+    for left_out in result.quarantined:
+        console.print(f"[red]{left_out.tenant}[/red] would be quarantined: {left_out.reason}", highlight=False)
+    if not result.dropped and not result.quarantined:
+        console.print("No defect was found.", highlight=False)

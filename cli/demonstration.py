@@ -1,0 +1,114 @@
+"""What `learnback demo` does, step by step, each with its duration."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+import settings as settings_module
+from cli import running
+from cli.terminal import console, progress, quiet_prefect
+from contracts.errors import SettingsError
+from settings import Settings
+
+SUNDAY = 6
+WEEKLY_HOUR = 2  # the weekly schedule's hour, UTC: the demo learns as its last run would have
+
+
+def run(seed: int) -> None:
+    """The loop, end to end; prints what was learned beside what was planted."""
+    from adapters import prefect_deployments, prefect_server
+    from reports import terminal
+    from simulation.config import demo_world
+    from simulation.world import simulate
+
+    started = time.perf_counter()
+    loaded = _local_settings()
+    as_of = last_weekly_moment(datetime.now(UTC))
+    with progress("Starting …") as log:
+        quiet_prefect()
+        handle = prefect_server.start(loaded)  # it starts in the background while the world is made
+        with _step(log, "Starting PostgreSQL and migrating"):
+            engine = _store(loaded)
+        with _step(log, "Simulating an agency with planted truth"):
+            world = simulate(demo_world(), seed=seed, as_of=as_of)
+            _write_truth(loaded, world.truth.document())
+        with _step(log, f"Loading {world.leads.height:,} leads and {world.touches.height:,} touches"):
+            _load(engine, world)
+        with _step(log, "Starting the Prefect server"):
+            prefect_server.wait_ready(handle)
+        record = running.run_flow(tenants=[], as_of=as_of, dry_run=False)
+        with _step(log, "Rescoring every lead with the weights in force"):
+            scored = running.rescore(engine, [])
+        with _step(log, "Registering the deployments"):
+            prefect_deployments.register(loaded)
+
+    console.print(terminal.learned_beside_planted(record))
+    console.print(terminal.summary(record.report), highlight=False)
+    console.print(f"Rescored {sum(line.leads for line in scored):,} leads.", highlight=False)
+    console.print(f"\nReport:      {record.report.html}", highlight=False, soft_wrap=True)
+    console.print(f"Prefect UI:  {handle.ui_url}", highlight=False, soft_wrap=True)
+    console.print("Look around: learnback patterns list · learnback sql · learnback status", highlight=False)
+    console.print("Stop it:     learnback down", highlight=False)
+    console.print(f"\nThe demo took {time.perf_counter() - started:.0f} s.", highlight=False)
+
+
+def last_weekly_moment(now: datetime) -> datetime:
+    """The last Sunday 02:00 UTC at or before `now`: when the weekly schedule last ran, or would have."""
+    sunday = now - timedelta(days=(now.weekday() - SUNDAY) % 7)
+    moment = sunday.replace(hour=WEEKLY_HOUR, minute=0, second=0, microsecond=0)
+    return moment if moment <= now else moment - timedelta(days=7)
+
+
+def _local_settings() -> Settings:
+    """The settings, if they leave the demo its embedded database: simulated tenants have no business in a real one."""
+    loaded = settings_module.load()
+    for name in ("database_url", "source_url"):
+        if getattr(loaded, name) is not None:
+            raise SettingsError(
+                f"LEARNBACK_{name.upper()} is set, and the demo writes simulated tenants",
+                wanted="it only runs on the embedded database",
+                do=f"Unset it for the demo: env -u LEARNBACK_{name.upper()} learnback demo",
+            )
+    return loaded
+
+
+def _store(loaded: Settings) -> Engine:
+    from store import database, migrate
+
+    migrate.upgrade(loaded)
+    return database.open_store(loaded)
+
+
+def _load(engine: Engine, world: object) -> None:
+    from simulation.world import World
+    from store import loading
+
+    assert isinstance(world, World)
+    loading.load_tenants(engine, world.tenants)
+    loading.load_leads(engine, world.leads)
+    loading.load_touches(engine, world.touches)
+
+
+def _write_truth(loaded: Settings, document: object) -> None:
+    """Beside the reports, where every later report of these tenants finds it."""
+    path = loaded.reports_home / "truth.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(f"{path}.part")
+    temporary.write_text(json.dumps(document))
+    temporary.replace(path)
+
+
+@contextmanager
+def _step(log: logging.Logger, doing: str) -> Iterator[None]:
+    log.info("%s …", doing)
+    started = time.perf_counter()
+    yield
+    log.info("%s: %.1f s", doing, time.perf_counter() - started)

@@ -1,0 +1,62 @@
+"""The command line's front door: registers the commands, turns user errors into one sentence and an exit code.
+
+Exit codes: 0 ok, 1 our bug, 2 user error, 3 some tenants quarantined.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from cli import data, demo, learning, operate, patterns
+from contracts.errors import UserError
+
+app = typer.Typer(
+    name="learnback",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""Learn what works from outcomes in Postgres, publish what holds up, read it back as patterns.
+
+    \b
+    Start here:   learnback demo                        a simulated agency, from data to report
+    Your file:    learnback import leads.csv --map my.toml && learnback learn
+    Your tables:  LEARNBACK_SOURCE_URL=postgresql://… learnback check && learnback learn
+    Every week:   learnback up                          server, UI, worker and schedule
+
+    Exit codes: 0 ok, 1 our bug, 2 something for you to mend, 3 some tenants quarantined.""",
+)
+
+START, LEARN, LOOK, RUN = "Start here", "Learn", "Look", "Operate"
+
+app.command("demo", rich_help_panel=START)(demo.demo)
+app.command("import", rich_help_panel=START)(data.import_file)
+app.command("doctor", rich_help_panel=START)(operate.doctor)
+app.command("check", rich_help_panel=LEARN)(data.check)
+app.command("learn", rich_help_panel=LEARN)(learning.learn)
+app.command("score", rich_help_panel=LEARN)(learning.score)
+app.add_typer(patterns.app, name="patterns", rich_help_panel=LOOK)
+app.command("report", rich_help_panel=LOOK)(learning.report)
+app.command("sql", rich_help_panel=LOOK)(data.sql)
+app.command("up", rich_help_panel=RUN)(operate.up)
+app.command("down", rich_help_panel=RUN)(operate.down)
+app.command("status", rich_help_panel=RUN)(operate.status)
+app.command("migrate", rich_help_panel=RUN)(operate.migrate)
+
+
+def main() -> None:
+    """Run the command; a UserError becomes its sentence on stderr, anything else keeps its traceback (exit 1)."""
+    try:
+        app()
+    except UserError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("Stopped. Nothing is half-written; the same command starts again.", err=True)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

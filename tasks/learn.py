@@ -1,0 +1,89 @@
+"""Learn: population priors first (full runs only), then every tenant's finding, a tenant group at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from algorithms import registry
+from contracts.learning import Finding, Learner, LearningContext, Prior, PriorBook
+from contracts.refusal import Refusal
+from store import priors
+from tasks.check import Checked
+from tasks.connections import store
+from tasks.passing import whole
+from tasks.run import Run
+from tasks.stages import log, stage
+from tasks.summarise import Summaries
+
+Said = Finding | Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What each learner found for each tenant, and the priors that it was given."""
+
+    said: Mapping[str, Mapping[UUID, Said]]
+    priors: Mapping[str, PriorBook]
+
+    def of_group(self, learner_name: str, group: int, groups: int) -> dict[UUID, Said]:
+        return {
+            tenant: said
+            for tenant, said in self.said[learner_name].items()
+            if int.from_bytes(tenant.bytes[-4:], "big") % groups == group
+        }
+
+
+def learn(run: Run, checked: Checked, summaries: Summaries) -> Findings:
+    """A finding or a refusal for every tenant and learner."""
+    with stage(run, "learn", "Learning"):
+        books = {learner.name: _priors(run, learner, checked.consenting, summaries) for learner in run.learners}
+        futures = [
+            (name, learn_slice.submit(whole(run), whole(summaries), name, group, whole(books[name])))
+            for name in run.learner_names
+            for group in run.groups
+        ]
+        said: dict[str, dict[UUID, Said]] = {name: {} for name in run.learner_names}
+        for name, future in futures:
+            said[name].update(future.result())
+        return Findings(said, books)
+
+
+def _priors(run: Run, learner: Learner, consenting: frozenset[UUID], summaries: Summaries) -> PriorBook:
+    """The learner's priors as they stand for this run; a run of some tenants reads them and never relearns them."""
+    book = priors.read(store(run.settings), learner.name, as_of=run.as_of)
+    if learner.population is None or run.only is not None:
+        return book
+    learned = learn_population.submit(
+        whole(run), whole(summaries), learner.name, whole(consenting), whole(book)
+    ).result()
+    if isinstance(learned, Refusal):
+        log.info("Population prior of %s: not learned, %s", learner.name, learned)
+        return book
+    if not run.dry_run:
+        priors.record(store(run.settings), learned, run_id=run.id)
+    return PriorBook((*book.priors, learned))
+
+
+@task(name="population", task_run_name="population prior of {learner_name}", cache_policy=NO_CACHE)
+def learn_population(
+    run: Run, summaries: Summaries, learner_name: str, consenting: frozenset[UUID], book: PriorBook
+) -> Prior | Refusal:
+    """The cross-tenant prior from tenants that consent and passed their checks."""
+    learner = registry.learner(learner_name)
+    assert learner.population is not None
+    return learner.population(summaries.read_all(learner_name, consenting), context(run, book))
+
+
+@task(name="learn", task_run_name="learn {learner_name} group {group}", cache_policy=NO_CACHE)
+def learn_slice(run: Run, summaries: Summaries, learner_name: str, group: int, book: PriorBook) -> dict[UUID, Said]:
+    """One learner's findings for one tenant group."""
+    return dict(registry.learner(learner_name).learn(summaries.read(learner_name, group), context(run, book)))
+
+
+def context(run: Run, book: PriorBook) -> LearningContext:
+    return LearningContext(as_of=run.as_of, code_version=run.code_version, priors=book, seed=run.settings.seed)
