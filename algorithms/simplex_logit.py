@@ -76,7 +76,7 @@ def fit(samples: Sequence[Sample], priors: Sequence[WeightPrior], taus: Sequence
         chunks = [_nothing(len(taus))]
     theta, evidence, hessian, means = (np.concatenate(parts) for parts in zip(*chunks, strict=True))
 
-    log_tau = np.array([prior.log_tau for prior in priors]).reshape(len(samples), -1) if len(taus) > 1 else 0.0
+    log_tau = np.array([prior.log_tau for prior in priors]).reshape(len(samples), len(taus)) if len(taus) > 1 else 0.0
     share = np.exp(evidence + log_tau - (evidence + log_tau).max(axis=1, keepdims=True, initial=-np.inf))
     share /= share.sum(axis=1, keepdims=True)
     gamma = theta[:, :, 1:]
