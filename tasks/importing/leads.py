@@ -12,7 +12,7 @@ import polars as pl
 from contracts.errors import MappingError
 from contracts.outcomes import LEADS, STATUSES, TENANTS, Kind
 from tasks.importing.faults import refuse_where
-from tasks.importing.recipe import Recipe
+from tasks.importing.recipe import ROW_NUMBER, Recipe
 
 NAMESPACE = UUID("6f1c1c0e-52f5-5b0e-9d5c-0f6f7f6f2a11")
 """Root of the ids of imported tenants and leads; changing it would import everything a second time."""
@@ -87,7 +87,10 @@ def _refuse_values(rows: pl.DataFrame, recipe: Recipe) -> None:
         unknown = ~pl.col("[lead] status").is_in(STATUSES)
         refuse_where(rows, unknown, "[lead] status is unknown", value="[lead] status", wanted=_one_of(STATUSES))
     twice = ~pl.struct("tenant", "key").is_first_distinct()
-    refuse_where(rows, twice, f"[lead] key {' + '.join(recipe.lead.key)} repeats that of another row", value="key")
+    in_file = rows.sort(ROW_NUMBER)
+    refuse_where(
+        in_file, twice, f"[lead] key {' + '.join(recipe.lead.key)} repeats that of an earlier row", value="key"
+    )
 
 
 def _one_of(words: tuple[str, ...]) -> str:

@@ -22,6 +22,9 @@ ROW_NUMBER = "row_number"
 """Every file has this column besides its own: 1 for the first row of data."""
 
 
+RESERVED = frozenset({ROW_NUMBER, "tenant", "key", "position"})
+
+
 def _some(text: str) -> str:
     if not text.strip():
         raise ValueError("is empty")
@@ -153,6 +156,13 @@ class Recipe(_Part):
         missing = [name for name in COMPONENTS if name not in value]
         if value and missing:
             raise ValueError(f"lacks {', '.join(missing)}: give all five, or none")
+        return value
+
+    @field_validator("past_rank")
+    @classmethod
+    def free_names(cls, value: dict[str, PastRank]) -> dict[str, PastRank]:
+        for name in set(value) & RESERVED:
+            raise ValueError(f"may not be called '{name}', which the importer uses itself")
         return value
 
     @model_validator(mode="after")
