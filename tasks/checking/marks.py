@@ -84,7 +84,7 @@ def _touches(manifest: Manifest, group: int, known: pl.Series, leads: pl.DataFra
     rows = rows.with_columns(
         touch_of_other_tenant=lost & ~pl.col("leadless") & elsewhere,
         touch_without_lead=lost & (pl.col("leadless") | ~elsewhere),
-        touch_before_lead=judged & (pl.col("occurred_at") < pl.col("created_at")).fill_null(False),
+        touch_before_lead=judged & ~pl.col("occurred_at_unusable") & pl.col("occurred_at").lt(pl.col("created_at")),
         booking_contradicted=judged
         & pl.col("booked")
         & (converted.is_null() | (pl.col("occurred_at") > converted)).fill_null(False),

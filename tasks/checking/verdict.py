@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -171,7 +172,7 @@ def _failures(quality: pl.DataFrame, expectations: dict[str, Any], path: Path) -
         for place in () if result.success else places:
             code = str((config.meta or {}).get("defect") or column)
             value = place.get(column)
-            got = float(value) if isinstance(value, (int, float)) else float("nan")
+            got = float(value) if isinstance(value, Real) else float("nan")
             yield _Failure(UUID(place["tenant_id"]), column, got, config.kwargs, code)
 
 

@@ -1,4 +1,4 @@
-"""Each of the 25 defects, planted alone in one tenant: the declared treatment, the right reason, nobody else touched."""
+"""Each of the 25 defects planted alone in one tenant: the declared treatment, the right reason, others untouched."""
 
 from __future__ import annotations
 
@@ -167,6 +167,32 @@ def test_what_is_only_dropped_never_quarantines(code: str, tmp_path: Path) -> No
     assert result.quarantined == ()
     assert dict(result.dropped) == {code: 150}
     _others_untouched(rows, result)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("touch_of_other_tenant", "7 touches belong to a lead of another tenant (none is allowed)"),
+        (
+            "conversions_bulk_stamped",
+            "25 leads converted at one and the same instant, more than half of all (none is allowed)",
+        ),
+    ],
+)
+def test_what_quarantines_at_once_says_how_often(code: str, reason: str, tmp_path: Path) -> None:
+    rows = world()
+    PLANTS[code](rows, 25 if code == "conversions_bulk_stamped" else 7)
+    (quarantined,) = checked(rows, tmp_path).quarantined
+    assert (quarantined.defect, quarantined.reason, quarantined.wanted) == (code, reason, 0)
+
+
+def test_one_entry_a_tenant_names_every_defect(tmp_path: Path) -> None:
+    rows = world()
+    PLANTS["channel_unknown"](rows, 60)
+    PLANTS["touch_of_other_tenant"](rows, 3)
+    (quarantined,) = checked(rows, tmp_path).quarantined
+    assert quarantined.defect == "channel_unknown"
+    assert quarantined.reason.endswith("; 3 touches belong to a lead of another tenant (none is allowed)")
 
 
 def _others_untouched(rows: World, result: CheckResult) -> None:
