@@ -14,10 +14,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from uuid import UUID
 
 import yaml
 
-from adapters import prefect_environment
+from adapters import prefect_environment, prefect_server
 from adapters.prefect_environment import POOL
 from contracts.errors import ServerError
 from settings import Settings
@@ -54,18 +55,23 @@ class Registered:
 
 
 def register(settings: Settings, file: Path = PREFECT_YAML) -> tuple[Registered, ...]:
-    """Create or update the work pool and every deployment of the file. The server must answer (`wait_ready`).
+    """Create or update the work pool and every deployment of the file, once the server answers. Idempotent.
 
-    Idempotent. Raises ServerError where the server is out of reach; a flow that cannot be imported is our bug.
+    Imports the flows while the server may still be starting: on a fresh machine both take some seconds. Raises
+    ServerError where no server answers; a flow that cannot be imported is our bug.
     """
     prefect_environment.apply(settings)
     from httpx import HTTPError
     from prefect.client.orchestration import get_client
+    from prefect.flows import load_flow_from_entrypoint
 
+    entries = declared(settings, file)
+    flows: list[Flow[..., Any]] = [load_flow_from_entrypoint(entry["entrypoint"], False) for entry in entries]
+    prefect_server.wait_ready(prefect_server.start(settings))
     try:
         with get_client(sync_client=True) as client:
             _ensure_pool(client)
-            return tuple(_register(client, entry) for entry in declared(settings, file))
+            return tuple(_register(client, flow, entry) for flow, entry in zip(flows, entries, strict=True))
     except HTTPError as error:
         raise ServerError(
             f"the Prefect server did not take the deployments ({type(error).__name__})",
@@ -97,26 +103,30 @@ def _ensure_pool(client: SyncPrefectClient) -> None:
             return  # the worker came first
 
 
-def _register(client: SyncPrefectClient, entry: Declared) -> Registered:
+def _register(client: SyncPrefectClient, flow: Flow[..., Any], entry: Declared) -> Registered:
     from prefect.client.schemas.actions import DeploymentUpdate
     from prefect.exceptions import ObjectNotFound
-    from prefect.flows import load_flow_from_entrypoint
     from prefect.utilities.callables import parameter_schema
 
-    flow: Flow[..., Any] = load_flow_from_entrypoint(entry["entrypoint"], use_placeholder_flow=False)
     name = f"{flow.name}/{entry['name']}"
     wanted = _fields(entry) | {"parameter_openapi_schema": parameter_schema(flow).model_dump()}
     try:
         existing = client.read_deployment_by_name(name)
     except ObjectNotFound:
         flow_id = client.create_flow_from_name(flow.name)
-        client.create_deployment(flow_id, entry["name"], **_typed(wanted))
+        _plan_ahead(client, client.create_deployment(flow_id, entry["name"], **_typed(wanted)))
         return Registered(name, "created")
     wanted["schedules"] = _keep_pauses(wanted["schedules"], existing)
     if _same(wanted, existing):
         return Registered(name, "unchanged")
     client.update_deployment(existing.id, DeploymentUpdate(**wanted))
+    _plan_ahead(client, existing.id)
     return Registered(name, "updated")
+
+
+def _plan_ahead(client: SyncPrefectClient, deployment_id: UUID) -> None:
+    """Create the coming runs now, and not in the server's own time, so that the next one can be shown at once."""
+    client.request("POST", "/deployments/{id}/schedule", path_params={"id": deployment_id}, json={})
 
 
 def _fields(entry: Declared) -> dict[str, Any]:

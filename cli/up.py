@@ -43,24 +43,21 @@ def up(settings: Settings) -> Standing:
 
     Raises ServerError or DatabaseError with one sentence where something cannot start.
     """
-    from adapters import prefect_environment, prefect_server, prefect_worker
+    from adapters import prefect_server, prefect_worker
 
     log.info("Starting the Prefect server …")
-    handle = prefect_server.start(settings)
+    prefect_server.start(settings)
     _ready_database(settings)  # while the server imports what it needs
-    prefect_environment.apply(settings)
-    log.info("Waiting for the Prefect server …")
-    prefect_server.wait_ready(handle, on_progress=log.info)
-    prefect_worker.start_worker(settings)
     register(settings)
+    prefect_worker.start_worker(settings)
     return standing(settings)
 
 
 def register(settings: Settings) -> None:
-    """Bring every deployment of prefect.yaml to the server that runs, and say what changed."""
+    """Bring every deployment of prefect.yaml to the server, and say what changed."""
     from adapters import prefect_deployments
 
-    log.info("Registering the deployments …")
+    log.info("Registering the deployments, once the Prefect server answers …")
     for deployment in prefect_deployments.register(settings):
         log.info("%s %s", deployment.name, deployment.change)
 
@@ -103,6 +100,7 @@ def show(now: Standing, *, as_json: bool) -> None:
     if as_json:
         print_json(now)
         return
+    from rich.box import SIMPLE
     from rich.table import Table
 
     facts = Table.grid(padding=(0, 2))
@@ -113,9 +111,10 @@ def show(now: Standing, *, as_json: bool) -> None:
     if not now.deployments:
         console.print("No deployment is registered: `learnback up` registers all of them.", highlight=False)
         return
-    table = Table("deployment", "schedule", "next run (UTC)", "last run (UTC)", "ended")
+    table = Table("deployment", "schedule", "next run (UTC)", "last run (UTC)", box=SIMPLE)
     for row in now.deployments:
-        table.add_row(row.name, row.schedule or "paused", _clock(row.next_run), _clock(row.last_run), row.last_state)
+        last = f"{_clock(row.last_run)} {row.last_state}".strip()
+        table.add_row(row.name, row.schedule or "paused", _clock(row.next_run), last)
     console.print(table, highlight=False)
 
 

@@ -42,7 +42,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect
         for name in [name for name in os.environ if name.startswith("PREFECT_")]:
             patch.delenv(name)
         patch.setenv("PYTHONPATH", f"{LOOKUPS}:{ROOT}")
-        patch.setenv("LEARNBACK_TEST_LOOKUPS", str(home / "lookups.txt"))
+        patch.setenv("LOOKUPS_FILE", str(home / "lookups.txt"))
         settings = load(home=home)
         handle = server.start(settings)
         try:

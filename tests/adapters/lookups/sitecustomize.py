@@ -4,7 +4,7 @@ import os
 import socket
 
 _real = socket.getaddrinfo
-_file = os.environ.get("LEARNBACK_TEST_LOOKUPS")
+_file = os.environ.get("LOOKUPS_FILE")
 
 
 def _watched(host, *arguments, **options):  # type: ignore[no-untyped-def]
