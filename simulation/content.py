@@ -41,7 +41,7 @@ PAIN_POINTS = {
     "admin_time": "admin hours",
     "staff_turnover": "staff turnover",
     "cash_flow": "late payments",
-    "visibility": "being hard to find",
+    "visibility": "a weak search ranking",
 }
 CTAS = {
     "book_call": "Would a call of 15 minutes on Thursday suit you?",
