@@ -14,10 +14,14 @@ import settings as settings_module
 from algorithms import registry
 from cli.terminal import console, print_json
 from contracts.errors import UserError
+from contracts.learning import Ruling
+from contracts.refusal import Reason
+from reports import words
 from store import book, database, verdicts
 from store import tenants as tenant_store
 from store.book import Version
 from store.tenants import Tenant
+from store.verdicts import Ruled
 
 
 def list_heads(tenant: str | None, *, as_json: bool) -> None:
@@ -30,8 +34,9 @@ def list_heads(tenant: str | None, *, as_json: bool) -> None:
         print_json({"heads": list(heads.values()), "verdicts": list(newest.values())})
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("tenant", "type", "in force", "confidence", "valid until", "says", "newest run"):
-        table.add_column(column, overflow="fold")
+    for column in ("tenant", "type", "in force", "sure", "valid until"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("newest run", overflow="fold")
     for key in sorted(heads.keys() | newest.keys(), key=lambda key: _name(key, heads, newest)):
         head, said = heads.get(key), newest.get(key)
         published = head is not None and head.version > 0
@@ -41,8 +46,7 @@ def list_heads(tenant: str | None, *, as_json: bool) -> None:
             f"version {head.version}" if published and head else "defaults",
             f"{head.confidence:.2f}" if published and head and head.confidence is not None else "",
             _until(head.valid_until) if published and head else "",
-            registry.learner(key[1]).explain(head.payload) if published and head and head.payload else "",
-            (said.detail or said.reason or said.ruling) if said else "",
+            _in_words(said) if said else "",
         )
     console.print(table if table.row_count else "No patterns yet: `learnback learn` makes them.")
 
@@ -153,6 +157,15 @@ def _find(engine: Engine, tenant: Tenant, pattern_type: str, version: int | None
 
 def _name(key: tuple[Any, str], heads: Mapping[Any, Any], newest: Mapping[Any, Any]) -> tuple[str, str]:
     return (heads.get(key) or newest[key]).tenant, key[1]
+
+
+def _in_words(said: Ruled) -> str:
+    """What the newest run ruled, and why."""
+    ruled = words.RULINGS[Ruling(said.ruling)]
+    if not said.reason:
+        return ruled
+    number = f" ({said.got:.3g}, wanted {said.wanted:.3g})" if said.got is not None and said.wanted is not None else ""
+    return f"{ruled}: {words.REASONS[Reason(said.reason)]}{number}"
 
 
 def _until(moment: datetime | None) -> str:

@@ -263,7 +263,8 @@ def _deployments(loaded: Settings) -> Iterator[Line]:
         return
     found = prefect_status.deployments(server.handle.api_url)
     names = {row.name.rpartition("/")[2] for row in found}
-    if missing := [row["name"] for row in prefect_deployments.declared(loaded) if row["name"] not in names]:
+    declared = prefect_deployments.declared(loaded, prefect_deployments.PREFECT_YAML)
+    if missing := [row["name"] for row in declared if row["name"] not in names]:
         said = f"{', '.join(missing)} of prefect.yaml not registered"
         yield Line("deployments", Finding.WARN, said, "`learnback up` registers all of them")
     for row in found:

@@ -18,15 +18,15 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="markdown",
     help="""Learn what works from outcomes in Postgres, publish what holds up, read it back as patterns.
 
-    \b
-    Start here:   learnback demo                        a simulated agency, from data to report
-    Your file:    learnback import leads.csv --map my.toml && learnback learn
-    Your tables:  LEARNBACK_SOURCE_URL=postgresql://… learnback check && learnback learn
-    Every week:   learnback up                          server, UI, worker and schedule
+- A simulated agency, from data to report: `learnback demo`
+- Your file: `learnback import leads.csv --map my.toml`, then `learnback learn`
+- Your tables: set `LEARNBACK_SOURCE_URL`, then `learnback check` and `learnback learn`
+- Every week by itself: `learnback up`
 
-    Exit codes: 0 ok, 1 our bug, 2 something for you to mend, 3 some tenants quarantined.""",
+Exit codes: 0 ok, 1 our bug, 2 something for you to mend, 3 some tenants quarantined.""",
 )
 
 START, LEARN, LOOK, RUN = "Start here", "Learn", "Look", "Operate"

@@ -30,7 +30,7 @@ class UserError(LearnbackError):
 
     def __str__(self) -> str:
         sentence = f"{self.got}, and {self.wanted}" if self.wanted else self.got
-        return ". ".join(part.rstrip(".") for part in (sentence, self.do) if part) + "."
+        return " ".join(part if part.endswith((".", "?", "!")) else f"{part}." for part in (sentence, self.do) if part)
 
 
 class SettingsError(UserError):
