@@ -41,8 +41,8 @@ def first_decision(world: LeadsWorld) -> Learned:
     return decide(summary, as_of, PriorBook(), {})
 
 
-def weekly_decisions(world: LeadsWorld, quiet: bool) -> float:
-    """Share of tenants that have published anything after WEEKS decisions on a growing history."""
+def weekly_decisions(world: LeadsWorld, quiet: bool) -> dict[UUID, Incumbent]:
+    """The heads after WEEKS decisions on a growing history; tenants that never published have none."""
     end = START + HOURS * int(world.sizes.max())
     summary = WHO.summarise(as_extracts(world), LearningContext(end, CODE))
     priors, incumbents = PriorBook(), dict[UUID, Incumbent]()
@@ -50,7 +50,7 @@ def weekly_decisions(world: LeadsWorld, quiet: bool) -> float:
         as_of = end - HOURS * LEADS_A_WEEK * (WEEKS - 1 - week)
         decided = decide(summary.filter(pl.col("known_at") <= as_of), as_of, priors, incumbents)
         priors, incumbents = decided.priors, in_force(decided, incumbents)
-    return len(incumbents) / len(world.kinds)
+    return incumbents
 
 
 def regret(world: LeadsWorld, rng: np.random.Generator) -> Callable[[int, Sequence[float]], float]:
@@ -100,7 +100,14 @@ def measure(arguments: argparse.Namespace) -> list[Figure]:
     naive_regret = f"SLSQP {mean_regret(naive):.4f}"
     weeks = LEADS + LEADS_A_WEEK * (WEEKS - 1)
     no_signal, incumbent = flat_world("no_signal", weekly, weeks, 11), flat_world("incumbent", weekly, weeks, 12)
-    year = [weekly_decisions(flat, arguments.json) for flat in (no_signal, incumbent)]
+    heads = [weekly_decisions(flat, arguments.json) for flat in (no_signal, incumbent)]
+    year = [len(one) / weekly for one in heads]
+    lost_where_default_is_true = regret(incumbent, np.random.default_rng(13))
+    needless = [
+        lost_where_default_is_true(tenant, payload["weights"])
+        for tenant in range(weekly)
+        if (head := heads[1].get(tenant_id(tenant))) and (payload := head.payload)
+    ]
     return [
         Figure("learned_regret", mean_regret(found), f"AUC regret of learned weights, {planted} tenants",
                f"{naive_regret}, defaults {default:.4f}", "≤ .01"),
@@ -117,6 +124,8 @@ def measure(arguments: argparse.Namespace) -> list[Figure]:
         Figure("flat_52_weeks_share", sum(year) / 2.0,
                f"ever published in {WEEKS} weekly decisions, {2 * weekly} flat tenants",
                f"no signal {year[0]:.3f}, defaults true {year[1]:.3f}", "printed"),
+        Figure(None, float(np.mean(needless)) if needless else None,
+               "AUC lost by those needless publications where the defaults are the truth"),
     ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What was promised on public sets, where they are present; and that a benchmark's last line can be read by a script."""
+"""What was promised on public sets, where they are present; and that scripts can read a benchmark's last line."""
 
 from __future__ import annotations
 
