@@ -52,7 +52,7 @@ def read(path: Path) -> Record | None:
     """The record in a file; None where there is none, or where a crash left half of one."""
     try:
         return Record(**json.loads(path.read_text()))
-    except (FileNotFoundError, ValueError, TypeError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
         return None
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 import base64
 import json
 import os
+import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 from adapters.prefect_environment import POOL
@@ -57,13 +59,26 @@ def ask(api_url: str, path: str, body: dict[str, Any]) -> Any:
         headers={"Content-Type": "application/json", **_credentials()},
     )
     try:
-        with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310
-            return json.load(reply)
+        return _patiently(request)
     except (urllib.error.URLError, OSError, ValueError) as error:
         raise ServerError(
             f"the Prefect server at {api_url} gave no answer ({getattr(error, 'reason', error)})",
             do="`learnback status` says whether it runs, `learnback up` starts it",
         ) from None
+
+
+def _patiently(request: urllib.request.Request) -> Any:
+    """The answer, after as many attempts as a busy SQLite takes: Prefect says 503 and means 'again'."""
+    for wait in (0.2, 0.5, 1.0, 2.0, 0.0):
+        try:
+            with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310
+                return json.load(reply)
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code != HTTPStatus.SERVICE_UNAVAILABLE or not wait:
+                raise
+            time.sleep(wait)
+    raise AssertionError("the last wait of 0 has raised")
 
 
 def _credentials() -> dict[str, str]:

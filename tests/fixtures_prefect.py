@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -35,10 +36,14 @@ class Prefect:
 
 
 @pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
-    """A server that answers, a test process that reports to it, and no process left behind."""
-    home = tmp_path_factory.mktemp("prefect") / ".learnback"
-    with pytest.MonkeyPatch.context() as patch:
+def prefect_server() -> Iterator[Prefect]:
+    """A server that answers, a test process that reports to it, and no process left behind.
+
+    Its home is no folder of pytest's: those may be closed to the user that an embedded PostgreSQL runs as.
+    """
+    with TemporaryDirectory(prefix="learnback-") as folder, pytest.MonkeyPatch.context() as patch:
+        home = Path(folder)
+        home.chmod(0o755)
         for name in [name for name in os.environ if name.startswith("PREFECT_")]:
             patch.delenv(name)
         patch.setenv("PYTHONPATH", f"{LOOKUPS}:{ROOT}")
