@@ -32,8 +32,8 @@ CONSTANT = MappingProxyType(
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         # The newer UI calls an analytics host from the browser, whatever is said above; the classic one calls nobody.
         "PREFECT_SERVER_UI_V2_ENABLED": "false",
-        # Errors only on the console; the level of what is sent to the server, and shown in the UI, is not touched.
-        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR",
+        # Silence on the console, where our own sentences stand; what the server gets, and the UI shows, is not touched.
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
         # Seconds between two polls of the worker: what a person waits after pressing Run, besides the run's imports.
         "PREFECT_WORKER_QUERY_SECONDS": "3",
         # Imports on a busy machine take longer than the default of 20 s, where a flow runs without a server after all.
