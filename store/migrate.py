@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -42,7 +43,9 @@ def upgrade(settings: Settings) -> str:
             command.upgrade(config, "head")
         revision = current(engine)
     except DBAPIError as error:
-        raise explain(error, SETTING) from error
+        if isinstance(error.orig, (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege)):
+            raise explain(error, SETTING) from None
+        raise
     finally:
         engine.dispose()
     assert revision is not None
@@ -67,9 +70,9 @@ def _prepare(connection: Connection) -> None:
             if not connection.scalar(text("SELECT to_regnamespace(:schema) IS NOT NULL"), {"schema": SCHEMA}):
                 connection.exec_driver_sql(f"CREATE SCHEMA {SCHEMA} AUTHORIZATION {Role.OWNER.value}")
     except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) != "42501":
+        if not isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
             raise
-        raise _missing_privileges(connection) from error
+        raise _missing_privileges(connection) from None
 
 
 def _missing_privileges(connection: Connection) -> DatabaseError:

@@ -19,6 +19,7 @@ from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
+from psycopg.sql import Composed
 from sqlalchemy import Connection, Engine
 
 
@@ -67,7 +68,7 @@ class Batch:
             _enter(self.connection, None)
 
     def each_tenant(
-        self, statement: LiteralString, parameters: Iterable[tuple[UUID, Mapping[str, Any]]]
+        self, statement: LiteralString | Composed, parameters: Iterable[tuple[UUID, Mapping[str, Any]]]
     ) -> list[tuple[Any, ...]]:
         """Run one statement in the scope of each tenant in turn, without waiting for answers in between.
 

@@ -82,24 +82,30 @@ CREATE TRIGGER stamp_change BEFORE UPDATE ON learnback.activities
 
 -- ── The converting touch: the last one at or before its lead's conversion ────────────────────────────────────────────
 
-CREATE FUNCTION learnback.mark_converting_touch_of(tenant uuid, lead uuid, converted timestamptz)
-RETURNS void LANGUAGE sql AS $$
+-- Marks the leads of one tenant that have converted and have no marked touch: one lead, or all where `one_lead` is null.
+-- force_custom_plan: a plan from the days when the table was empty would stay with a pooled connection.
+CREATE FUNCTION learnback.mark_converting_touches(tenant uuid, one_lead uuid)
+RETURNS void LANGUAGE sql SET plan_cache_mode = force_custom_plan AS $$
     UPDATE learnback.activities AS touch SET led_to_booking = true
-    WHERE touch.tenant_id = tenant
-      AND touch.id = (
-          SELECT last.id FROM learnback.activities AS last
-          WHERE last.tenant_id = tenant AND last.lead_id = lead AND last.occurred_at <= converted
-          ORDER BY last.occurred_at DESC, last.id DESC LIMIT 1)
-      AND NOT EXISTS (
-          SELECT FROM learnback.activities AS marked
-          WHERE marked.tenant_id = tenant AND marked.lead_id = lead AND marked.led_to_booking);
+    FROM (
+        SELECT DISTINCT ON (lead.id) reached.id
+        FROM learnback.leads AS lead
+        JOIN learnback.activities AS reached ON reached.tenant_id = lead.tenant_id AND reached.lead_id = lead.id
+        WHERE lead.tenant_id = tenant AND (one_lead IS NULL OR lead.id = one_lead)
+          AND reached.occurred_at <= lead.converted_at
+          AND NOT EXISTS (
+              SELECT FROM learnback.activities AS marked
+              WHERE marked.tenant_id = lead.tenant_id AND marked.lead_id = lead.id AND marked.led_to_booking)
+        ORDER BY lead.id, reached.occurred_at DESC, reached.id DESC
+    ) AS converting
+    WHERE touch.tenant_id = tenant AND touch.id = converting.id;
 $$;
 
 CREATE FUNCTION learnback.mark_converting_touch() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     -- A second update waits for the first one's row lock and then finds OLD.converted_at set.
     IF TG_OP = 'INSERT' OR OLD.converted_at IS NULL THEN
-        PERFORM learnback.mark_converting_touch_of(NEW.tenant_id, NEW.id, NEW.converted_at);
+        PERFORM learnback.mark_converting_touches(NEW.tenant_id, NEW.id);
     END IF;
     RETURN NULL;
 END $$;

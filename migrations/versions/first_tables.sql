@@ -80,8 +80,7 @@ CREATE TABLE learnback.activities (
     content_snapshot jsonb,
     updated_at timestamptz DEFAULT now() NOT NULL,
     row_xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
-    CONSTRAINT activities_pkey PRIMARY KEY (tenant_id, id),
-    CONSTRAINT activities_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES learnback.tenants (id)
+    CONSTRAINT activities_pkey PRIMARY KEY (tenant_id, id)
 );
 CREATE INDEX activities_row_xid_idx ON learnback.activities (row_xid);
 CREATE INDEX activities_tenant_id_lead_id_occurred_at_id_idx
