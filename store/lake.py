@@ -340,7 +340,7 @@ def _plain(manifest: Manifest) -> dict[str, Any]:
 def _manifest(root: str, plain: dict[str, Any]) -> Manifest:
     return Manifest(
         root=root,
-        run_id=UUID(plain["run_id"]),
+        run_id=UUID(str(plain["run_id"])),
         as_of=datetime.fromisoformat(plain["as_of"]),
         now=datetime.fromisoformat(plain["now"]),
         groups=plain["groups"],

@@ -1,0 +1,80 @@
+"""SQL over the lake, for `learnback sql`: DuckDB with one view per extract of the newest run, and nothing to change."""
+
+from __future__ import annotations
+
+import duckdb
+
+from contracts.errors import UserError
+from contracts.outcomes import EXTRACTS, Column
+from settings import Settings
+from store import lake
+from store.lake import Manifest
+
+READING = {
+    duckdb.StatementType.SELECT,
+    duckdb.StatementType.EXPLAIN,
+    duckdb.StatementType.RELATION,
+}
+"""Statements that leave everything as it is; SHOW, DESCRIBE and SUMMARIZE are SELECT to DuckDB."""
+
+
+def connect(settings: Settings) -> duckdb.DuckDBPyConnection:
+    """A connection with the views tenants, leads and touches over the newest run; raises LakeError for an empty lake.
+
+    The views show ids as uuid, and times in UTC without a zone: DuckDB's functions on zoned times are an extension that
+    it would have to download. DuckDB may open the lake's files and nothing else on this machine or network.
+    """
+    manifest = lake.latest(lake.open(settings))
+    connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
+    connection.execute(f"SET allowed_directories = [{_text(manifest.root + '/')}]")
+    for name in EXTRACTS:
+        connection.execute(_view(manifest, name))
+    connection.execute("SET enable_external_access = false; SET lock_configuration = true")
+    return connection
+
+
+def query(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyRelation:
+    """Run one reading statement; raises UserError for anything else, and for what DuckDB does not understand."""
+    try:
+        statements = connection.extract_statements(sql)
+        if len(statements) != 1:
+            raise UserError(f"`learnback sql` got {len(statements)} statements", wanted="it takes one")
+        if statements[0].type not in READING:
+            raise UserError(
+                "`learnback sql` got a statement that writes", wanted="it only reads", do="Begin with SELECT"
+            )
+        return connection.sql(sql)
+    except duckdb.Error as error:
+        raise UserError(f"DuckDB cannot run this: {str(error).splitlines()[0]}") from None
+
+
+def _view(manifest: Manifest, extract: str) -> str:
+    files = manifest.of(extract)
+    columns = EXTRACTS[extract].columns
+    if not files:
+        empty = ", ".join(f"NULL::{_TYPES[column.kind]} AS {column.name}" for column in columns)
+        return f"CREATE VIEW {extract} AS SELECT {empty} WHERE false"
+    paths = ", ".join(_text(f"{manifest.root}/{file.path}") for file in files)
+    shown = ", ".join(_shown(column) for column in columns)
+    return f"CREATE VIEW {extract} AS SELECT {shown} FROM read_parquet([{paths}], hive_partitioning = false)"  # noqa: S608
+
+
+_TYPES = {
+    "uuid": "uuid",
+    "text": "varchar",
+    "int": "bigint",
+    "float": "double",
+    "bool": "boolean",
+    "time": "timestamp",
+    "json": "varchar",
+}
+
+
+def _shown(column: Column) -> str:
+    if column.kind == "uuid":
+        return f"hex({column.name})::uuid AS {column.name}"
+    return f"{column.name}::timestamp AS {column.name}" if column.kind == "time" else column.name
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
