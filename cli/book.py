@@ -12,12 +12,13 @@ from sqlalchemy import Engine
 
 import settings as settings_module
 from algorithms import registry
+from cli.opening import open_store
 from cli.terminal import console, print_json
 from contracts.errors import UserError
 from contracts.learning import Ruling
 from contracts.refusal import Reason
 from reports import words
-from store import book, database, verdicts
+from store import book, verdicts
 from store import tenants as tenant_store
 from store.book import Version
 from store.tenants import Tenant
@@ -134,7 +135,7 @@ def rollback(tenant: str, pattern_type: str, to: int | None, reason: str) -> Non
 
 
 def _engine() -> Engine:
-    return database.open_store(settings_module.load())
+    return open_store(settings_module.load())
 
 
 def _known(pattern_type: str) -> str:

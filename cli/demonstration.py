@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,9 +15,13 @@ from sqlalchemy import Engine
 
 import settings as settings_module
 from cli import running
+from cli.opening import open_store
 from cli.terminal import console, progress, quiet_prefect
 from contracts.errors import SettingsError
 from settings import Settings
+
+TRUTH = "truth.json"
+"""What was planted, beside the reports, where every later report of these tenants finds it."""
 
 SUNDAY = 6
 WEEKLY_HOUR = 2  # the weekly schedule's hour, UTC: the demo learns as its last run would have
@@ -24,26 +29,21 @@ WEEKLY_HOUR = 2  # the weekly schedule's hour, UTC: the demo learns as its last 
 
 def run(seed: int) -> None:
     """The loop, end to end; prints what was learned beside what was planted."""
-    from adapters import prefect_deployments, prefect_server
+    from adapters import prefect_deployments, prefect_environment, prefect_server
     from reports import terminal
-    from simulation.config import demo_world
-    from simulation.world import simulate
 
     started = time.perf_counter()
     loaded = _local_settings()
     as_of = last_weekly_moment(datetime.now(UTC))
     with progress("Starting …") as log:
         quiet_prefect()
-        handle = prefect_server.start(loaded)  # it starts in the background while the world is made
+        server = prefect_server.start(loaded)  # it starts in the background while the world is made
         with _step(log, "Starting PostgreSQL and migrating"):
-            engine = _store(loaded)
-        with _step(log, "Simulating an agency with planted truth"):
-            world = simulate(demo_world(), seed=seed, as_of=as_of)
-            _write_truth(loaded, world.truth.document())
-        with _step(log, f"Loading {world.leads.height:,} leads and {world.touches.height:,} touches"):
-            _load(engine, world)
+            engine = open_store(loaded)
+        _ensure_world(log, loaded, engine, seed, as_of)
         with _step(log, "Starting the Prefect server"):
-            prefect_server.wait_ready(handle)
+            prefect_server.wait_ready(server)
+            prefect_environment.apply(loaded)
         record = running.run_flow(tenants=[], as_of=as_of, dry_run=False)
         with _step(log, "Rescoring every lead with the weights in force"):
             scored = running.rescore(engine, [])
@@ -52,12 +52,54 @@ def run(seed: int) -> None:
 
     console.print(terminal.learned_beside_planted(record))
     console.print(terminal.summary(record.report), highlight=False)
-    console.print(f"Rescored {sum(line.leads for line in scored):,} leads.", highlight=False)
-    console.print(f"\nReport:      {record.report.html}", highlight=False, soft_wrap=True)
-    console.print(f"Prefect UI:  {handle.ui_url}", highlight=False, soft_wrap=True)
-    console.print("Look around: learnback patterns list · learnback sql · learnback status", highlight=False)
-    console.print("Stop it:     learnback down", highlight=False)
-    console.print(f"\nThe demo took {time.perf_counter() - started:.0f} s.", highlight=False)
+    console.print(f"Rescored {sum(line.leads for line in scored):,} leads with the weights in force.", highlight=False)
+    for name, value in (
+        ("Report", record.report.html),
+        ("Prefect UI", server.ui_url),
+        ("Look around", "learnback patterns list · learnback sql · learnback status"),
+        ("Stop it", "learnback down"),
+    ):
+        console.print(f"{name + ':':<13}{value}", highlight=False, soft_wrap=True)
+    console.print(f"The demo took {time.perf_counter() - started:.0f} s.", highlight=False)
+
+
+def _ensure_world(log: logging.Logger, loaded: Settings, engine: Engine, seed: int, as_of: datetime) -> None:
+    """Simulate and load the agency, unless exactly this one was loaded before."""
+    from simulation.config import demo_world
+    from simulation.world import simulate
+    from store import loading
+
+    stamp = {"seed": seed, "as_of": as_of.isoformat(), "config": asdict(demo_world())}
+    if _loaded_before(loaded, engine, stamp):
+        log.info("The simulated agency is loaded already")
+        return
+    with _step(log, "Simulating an agency with planted truth"):
+        world = simulate(demo_world(), seed=seed, as_of=as_of)
+    with _step(log, f"Loading {world.leads.height:,} leads and {world.touches.height:,} touches"):
+        loading.load_tenants(engine, world.tenants)
+        loading.load_leads(engine, world.leads)
+        loading.load_touches(engine, world.touches)
+    _write(loaded.reports_home / TRUTH, {**world.truth.document(), "stamp": stamp})
+
+
+def _loaded_before(loaded: Settings, engine: Engine, stamp: object) -> bool:
+    """The truth is written last, so that one with this stamp says that its world was loaded whole."""
+    from store import tenants
+
+    path = loaded.reports_home / TRUTH
+    if not path.exists():
+        return False
+    truth = json.loads(path.read_text())
+    held = {str(tenant.id) for tenant in tenants.all_tenants(engine)}
+    same = json.loads(json.dumps(stamp)) == truth.get("stamp")
+    return same and all(tenant["tenant_id"] in held for tenant in truth["tenants"])
+
+
+def _write(path: Path, document: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".part")
+    temporary.write_text(json.dumps(document))
+    temporary.replace(path)
 
 
 def last_weekly_moment(now: datetime) -> datetime:
@@ -78,32 +120,6 @@ def _local_settings() -> Settings:
                 do=f"Unset it for the demo: env -u LEARNBACK_{name.upper()} learnback demo",
             )
     return loaded
-
-
-def _store(loaded: Settings) -> Engine:
-    from store import database, migrate
-
-    migrate.upgrade(loaded)
-    return database.open_store(loaded)
-
-
-def _load(engine: Engine, world: object) -> None:
-    from simulation.world import World
-    from store import loading
-
-    assert isinstance(world, World)
-    loading.load_tenants(engine, world.tenants)
-    loading.load_leads(engine, world.leads)
-    loading.load_touches(engine, world.touches)
-
-
-def _write_truth(loaded: Settings, document: object) -> None:
-    """Beside the reports, where every later report of these tenants finds it."""
-    path = loaded.reports_home / "truth.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(f"{path}.part")
-    temporary.write_text(json.dumps(document))
-    temporary.replace(path)
 
 
 @contextmanager

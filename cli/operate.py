@@ -50,7 +50,7 @@ def status(json: JsonOption = False) -> None:
 
 
 def doctor(json: JsonOption = False) -> None:
-    """Look for what is misconfigured and say how to mend it. Ends with 2 when something keeps Learnback from working."""
+    """Look for what is misconfigured, and say how to mend it. Ends with 2 when something must be mended first."""
     from cli import doctor as examination
     from cli.terminal import quiet_prefect
 

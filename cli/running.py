@@ -24,17 +24,20 @@ def learn(*, tenants: Sequence[str], as_of: datetime | None, dry_run: bool) -> L
     """Run `pattern-learning` here and now; the local server is found or started, so that the run is visible."""
     loaded = settings_module.load()
     with progress("Starting …"):
-        ensure_server(loaded)
+        _prepare(loaded)
         return run_flow(tenants=tenants, as_of=as_of, dry_run=dry_run).report
 
 
-def ensure_server(loaded: Settings) -> str:
-    """The address of a ready Prefect server, found or started; this process is set up to report to it."""
-    from adapters import prefect_server
+def _prepare(loaded: Settings) -> None:
+    """A ready store and a ready Prefect server, found or started; this process is set up to report to the latter."""
+    from adapters import prefect_environment, prefect_server
+    from cli.opening import open_store
 
     quiet_prefect()
     handle = prefect_server.start(loaded)
-    return prefect_server.wait_ready(handle)
+    open_store(loaded)  # while the server starts
+    prefect_server.wait_ready(handle)
+    prefect_environment.apply(loaded)
 
 
 def run_flow(*, tenants: Sequence[str], as_of: datetime | None, dry_run: bool) -> ReportInput:
@@ -64,10 +67,10 @@ def show(report: LearningReport, *, as_json: bool) -> None:
 
 def score(*, tenants: Sequence[str]) -> list[Rescored]:
     """Score every lead of these tenants (none named: all) with the weights in force."""
-    from store import database
+    from cli.opening import open_store
 
     with progress("Scoring …"):
-        return rescore(database.open_store(settings_module.load()), tenants)
+        return rescore(open_store(settings_module.load()), tenants)
 
 
 def rescore(engine: Engine, tenants: Sequence[str]) -> list[Rescored]:

@@ -7,7 +7,7 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Failed
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 import settings
 from contracts.errors import UserError
@@ -24,7 +24,7 @@ from tasks.summarise import summarise
 EVERYONE = LearningRequest()
 
 
-RUNNER: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=2)
+RUNNER: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=2)
 
 
 @flow(name=FLOW, task_runner=RUNNER, persist_result=False)
