@@ -10,8 +10,7 @@ from typing import Any
 import polars as pl
 
 from contracts.defects import CATALOGUE, DEFECTS, Defect, Treatment
-from settings import Settings
-from tasks.checking import suite, verdict
+from tasks.checking import verdict
 from tasks.checking.verdict import CheckResult
 
 ACTIVE = re.compile(r"<script\b.*?</script>|<style\b.*?</style>|<link\b[^>]*>|<img\b[^>]*>", re.DOTALL)
@@ -19,14 +18,13 @@ SECTIONS = re.compile(r'<div id="section-2".*?(?=<footer|</body>)', re.DOTALL)
 """The rendered page from its first expectation on; before it lie a banner and a menu, after it a newsletter."""
 
 
-def write_docs(settings: Settings, result: CheckResult, folder: Path) -> Path:
+def write_docs(result: CheckResult, folder: Path) -> Path:
     """Write Great Expectations' Data Docs of these checks as one page that needs no network; returns index.html.
 
     The page as rendered asks eight hosts for scripts, styles and a logo; here it carries its own style, and none.
     """
-    path, expectations = suite.load(settings)
     names = [escape(name) for name in result.quality["tenant"]]  # the page's own renderer does not escape
-    outcome = verdict.validate(result.quality.with_columns(pl.Series("tenant", names)), expectations, path)
+    outcome = verdict.validate(result.quality.with_columns(pl.Series("tenant", names)), result.suite)
 
     from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
     from great_expectations.render.view.view import DefaultJinjaPageView
@@ -38,11 +36,11 @@ def write_docs(settings: Settings, result: CheckResult, folder: Path) -> Path:
         raise ValueError("the Data Docs page of this Great Expectations has no sections")
     index = folder / "index.html"
     folder.mkdir(parents=True, exist_ok=True)
-    index.write_text(_page(result, path, sections[0]), encoding="utf-8")
+    index.write_text(_page(result, sections[0]), encoding="utf-8")
     return index
 
 
-def _page(result: CheckResult, suite_path: Path, sections: str) -> str:
+def _page(result: CheckResult, sections: str) -> str:
     manifest = result.manifest
     quarantined = "".join(
         f"<tr><td>{escape(left_out.tenant)}</td><td>{escape(left_out.defect)}</td><td>{escape(left_out.reason)}</td></tr>"
@@ -65,7 +63,7 @@ def _page(result: CheckResult, suite_path: Path, sections: str) -> str:
 <h2>Dropped rows and values</h2>
 {_table("Defect", "Rows", "Extract", "They", body=dropped)}
 <h2>Expectations</h2>
-<p>As Great Expectations evaluated them over one row a tenant, from {escape(suite_path.name)}.</p>
+<p>As Great Expectations evaluated them over one row a tenant, from {escape(result.suite.name)}.</p>
 {sections}
 </body>
 </html>

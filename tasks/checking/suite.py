@@ -39,13 +39,16 @@ def _expectation(defect: Defect) -> Expectation:
     }
 
 
-def load(settings: Settings) -> tuple[Path, dict[str, Any]]:
-    """The suite in force and where it came from; raises SettingsError for a file that is none."""
-    path = settings.expectations or BUILT_IN
+def path_of(settings: Settings) -> Path:
+    """The suite in force."""
+    return settings.expectations or BUILT_IN
+
+
+def load(path: Path) -> dict[str, Any]:
+    """A suite from its file; raises SettingsError for one that cannot be read, or is none."""
     try:
         suite = json.loads(path.read_text(encoding="utf-8"))
-        expectations = suite["expectations"]
-        well_formed = all(isinstance(e["type"], str) and isinstance(e["kwargs"], dict) for e in expectations)
+        well_formed = all(isinstance(e["type"], str) and isinstance(e["kwargs"], dict) for e in suite["expectations"])
     except OSError as error:
         raise SettingsError(
             f"LEARNBACK_EXPECTATIONS names {path}, which cannot be read: {error.strerror}", do=_COPY
@@ -58,7 +61,7 @@ def load(settings: Settings) -> tuple[Path, dict[str, Any]]:
             wanted='a JSON object with a list "expectations" of {"type", "kwargs", "meta"} is needed',
             do=_COPY,
         )
-    return path, suite
+    return dict(suite)
 
 
 _COPY = f"Copy {BUILT_IN.name} from store/expectations and change its thresholds"

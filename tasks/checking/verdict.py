@@ -36,7 +36,7 @@ class CheckResult:
 
     manifest: the run's files without the rows that were dropped. quality: one row a tenant (see GroupCheck).
     quarantined: one entry a tenant, its reason naming every defect that did it. rows: as extracted, by extract.
-    dropped: rows by defect. listing: path in the lake of the first dropped rows of each defect.
+    dropped: rows by defect. listing: path in the lake of the first dropped rows of each defect. suite: what decided.
     """
 
     manifest: Manifest
@@ -45,6 +45,7 @@ class CheckResult:
     rows: Mapping[str, int]
     dropped: Mapping[str, int]
     listing: str
+    suite: Path
 
 
 def warm_up() -> threading.Thread:
@@ -79,8 +80,8 @@ def conclude(settings: Settings, manifest: Manifest, checks: Iterable[GroupCheck
     done = sorted(checks, key=lambda check: check.group)
     quality = pl.concat([check.quality for check in done]).sort("tenant_id")
     listing = pl.concat([check.listing for check in done]).group_by("defect", maintain_order=True).head(LISTED)
-    path, expectations = suite.load(settings)
-    failures = sorted(_failures(quality, expectations, path), key=lambda failure: failure.order)
+    path = suite.path_of(settings)
+    failures = sorted(_failures(quality, path), key=lambda failure: failure.order)
     checked = replace(manifest.with_files(file for check in done for file in check.files), checked=True)
     lake.write_table(manifest.root, _table("quality", manifest), quality)
     lake.write_table(manifest.root, _table("dropped", manifest), listing)
@@ -92,6 +93,7 @@ def conclude(settings: Settings, manifest: Manifest, checks: Iterable[GroupCheck
         manifest.rows(),
         {d.code: rows for d in DEFECTS if (rows := sum(check.dropped.get(d.code, 0) for check in done))},
         _table("dropped", manifest),
+        path,
     )
 
 
@@ -157,9 +159,9 @@ def _quarantined(failures: Iterable[_Failure], quality: pl.DataFrame) -> tuple[Q
     )
 
 
-def _failures(quality: pl.DataFrame, expectations: dict[str, Any], path: Path) -> Iterator[_Failure]:
+def _failures(quality: pl.DataFrame, path: Path) -> Iterator[_Failure]:
     """Every (tenant, expectation) that does not hold."""
-    for result in validate(quality, expectations, path).results:
+    for result in validate(quality, path).results:
         config = result.expectation_config
         column = str(config.kwargs.get("column", ""))
         places = result.result.get("unexpected_index_list")
@@ -176,18 +178,19 @@ def _failures(quality: pl.DataFrame, expectations: dict[str, Any], path: Path) -
             yield _Failure(UUID(place["tenant_id"]), column, got, config.kwargs, code)
 
 
-def validate(quality: pl.DataFrame, expectations: dict[str, Any], path: Path) -> Any:
+def validate(quality: pl.DataFrame, path: Path) -> Any:
     """Great Expectations' own result for this table and suite; raises SettingsError where it could not evaluate all."""
+    expectations = suite.load(path)["expectations"]
     gx = _great_expectations()
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
     try:
-        declared = gx.ExpectationSuite(name="quality", expectations=expectations["expectations"])
+        declared = gx.ExpectationSuite(name="quality", expectations=expectations)
     except ValueError as error:
         raise SettingsError(f"{path} holds an expectation that cannot be read: {_first_line(error)}") from None
-    if len(declared.expectations) != len(expectations["expectations"]):  # unknown ones are left out without an error
+    if len(declared.expectations) != len(expectations):  # unknown ones are left out without an error
         known = {expectation.expectation_type for expectation in declared.expectations}
-        lost = sorted({e["type"] for e in expectations["expectations"]} - known) or ["one that repeats another"]
+        lost = sorted({e["type"] for e in expectations} - known) or ["one that repeats another"]
         raise SettingsError(f"{path} holds expectations that Great Expectations lacks: {', '.join(lost)}")
     asset = context.data_sources.add_pandas("lake").add_dataframe_asset("tenants")
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": _for_pandas(quality).to_pandas()})

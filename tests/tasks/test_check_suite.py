@@ -96,12 +96,12 @@ def test_a_file_that_is_no_suite(text: str, tmp_path: Path) -> None:
     path = tmp_path / "own.json"
     path.write_text(text)
     with pytest.raises(SettingsError, match="is no expectation suite"):
-        suite.load(Settings(expectations=path))
+        suite.load(path)
 
 
 def test_a_suite_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be read: No such file or directory"):
-        suite.load(Settings(expectations=tmp_path / "none.json"))
+        suite.load(tmp_path / "none.json")
 
 
 def test_warming_up_ends() -> None:
@@ -116,7 +116,7 @@ def test_data_docs_need_no_network(tmp_path: Path) -> None:
     rows["tenants"][1]["name"] = "Birch & <Sons>"
     PLANTS["channel_unknown"](rows, 60)
     result = checked(rows, tmp_path / "lake")
-    page = write_docs(Settings(), result, tmp_path / "docs").read_text()
+    page = write_docs(result, tmp_path / "docs").read_text()
     assert (tmp_path / "docs" / "index.html").is_file()
     assert not re.search(r"(?:src|href)\s*=\s*[\"']?(?:https?:)?//|url\(|<script|<link|<img", page)
     assert "Birch &amp; &lt;Sons&gt;" in page
