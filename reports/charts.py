@@ -37,12 +37,18 @@ LIGHT = {role: light for role, (light, _) in PALETTE.items()}
 WIDTH = 300
 """Width of a plotting area in pixels: with its labels readable on a phone, and two stand side by side on a desk."""
 
+PANEL = 330
+"""Width in pixels of one tenant's picture, names included: three stand side by side, all at the same scale."""
+
 ROW = 24
 """Height of one row of a chart that has a tenant (or stage) per row."""
 
 
 LABEL_LIMIT = 160
 """Most pixels of a row's label."""
+
+WIDER = 1.18
+"""Of one and the same label, the widest usual system font over the one that measures here."""
 
 LETTER = 7.2
 """Pixels of a letter of a label, in the widest of the usual system fonts at 12 pixels."""
@@ -90,10 +96,18 @@ def data(rows: Iterable[Mapping[str, Any]]) -> alt.InlineData:
 
 def rows_axis(field: str, order: Sequence[str], title: str | None = None) -> alt.Y:
     """One row per name, in the given order, top to bottom."""
-    # Readers' fonts are wider than the one that measures the labels here: leave room by their length instead.
-    room = min(LABEL_LIMIT + 12, max((LETTER * len(name) for name in order), default=0) + 12)
-    axis = alt.Axis(labelLimit=LABEL_LIMIT, ticks=False, domain=False, minExtent=room)
+    axis = alt.Axis(labelLimit=LABEL_LIMIT, ticks=False, domain=False, minExtent=label_room(order))
     return alt.Y(f"{field}:N", sort=list(order), title=title, axis=axis)
+
+
+def label_room(names: Sequence[str]) -> float:
+    """Pixels left of a chart for its rows' names, by their length: readers' fonts are wider than the one used here."""
+    return min(WIDER * LABEL_LIMIT, max((LETTER * len(name) for name in names), default=0.0)) + 12
+
+
+def panel_width(names: Sequence[str]) -> float:
+    """Width of the plotting area that, together with its rows' names, makes a panel of PANEL pixels."""
+    return max(PANEL / 3, PANEL - label_room(names))
 
 
 def reference_line(at: alt.X, value: float) -> alt.Chart:

@@ -14,7 +14,7 @@ from contracts.runs import Outcome, Quarantined
 from reports import charts, run_figures, truth, who, who_chapter, words
 from reports.chapter import Chapter, Section
 from reports.charts import Figure
-from reports.records import ReportInput
+from reports.records import ReportInput, ranked
 
 CHAPTERS: dict[str, Callable[[ReportInput], Chapter]] = {who.NAME: who_chapter.chapter}
 """Learner → its pictures. A learner without a chapter still has its rows in every table."""
@@ -120,10 +120,9 @@ def _tiles(record: ReportInput) -> list[tuple[str, str, str]]:
 
 
 def _rows(record: ReportInput) -> list[Row]:
-    """Published first, then held, refused, quarantined; within each those with most outcomes first."""
-    order = list(Ruling)
-    ranked = sorted(record.report.outcomes, key=lambda o: (order.index(o.ruling), -o.outcomes, o.tenant, o.learner))
-    return [_row(record, outcome) for outcome in ranked] + [_left_out(q) for q in record.report.quarantined]
+    return [_row(record, outcome) for outcome in ranked(record.report)] + [
+        _left_out(q) for q in record.report.quarantined
+    ]
 
 
 def _row(record: ReportInput, outcome: Outcome) -> Row:
@@ -141,8 +140,8 @@ def _row(record: ReportInput, outcome: Outcome) -> Row:
         100 * GATES[outcome.learner] if outcome.learner in GATES else None,
         words.sureness(outcome.confidence),
         why[0].upper() + why[1:] if why else outcome.explained,
-        words.count(outcome.sample_size),
-        words.plural(outcome.outcomes, "outcome"),
+        words.count(outcome.sample_size or None),
+        words.plural(outcome.outcomes, "outcome") if outcome.sample_size else "",
         f"in force: version {outcome.version}" if outcome.version else "in force: defaults",
     )
 

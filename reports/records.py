@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
-from contracts.learning import Finding, Incumbent, Verdict
+from contracts.learning import Finding, Incumbent, Ruling, Verdict
 from contracts.refusal import Refusal
-from contracts.runs import LearningReport
+from contracts.runs import LearningReport, Outcome
 
 Truth = Literal["planted", "no_signal", "incumbent"]
 
@@ -60,6 +60,12 @@ class Tenant:
     said: Mapping[str, Said] = field(default_factory=dict)
     quality: Quality | None = None
     planted: Planted | None = None
+
+
+def ranked(report: LearningReport) -> list[Outcome]:
+    """Published first, then held, then refused; within each those with most outcomes first."""
+    order = list(Ruling)
+    return sorted(report.outcomes, key=lambda o: (order.index(o.ruling), -o.outcomes, o.tenant, o.learner))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,10 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from contracts.learning import Ruling
 from contracts.outcomes import COMPONENTS
 from contracts.runs import LearningReport
 from reports import truth, words
-from reports.records import ReportInput
+from reports.records import ReportInput, ranked
 
 STYLES = {"published": "green", "held": "yellow", "refused": "magenta", words.QUARANTINED: "red"}
 
@@ -32,9 +31,7 @@ def verdicts(report: LearningReport) -> RenderableType:
     for name, justify in (("Tenant", "left"), ("Ruling", "left"), ("Sure", "right"), ("Outcomes", "right")):
         table.add_column(name, justify=justify, no_wrap=name != "Tenant")  # type: ignore[arg-type]
     table.add_column("What it says, or why nothing changed", ratio=1)
-    order = list(Ruling)
-    ranked = sorted(report.outcomes, key=lambda o: (order.index(o.ruling), -o.outcomes, o.tenant, o.learner))
-    for outcome in ranked[:MOST_ROWS]:
+    for outcome in ranked(report)[:MOST_ROWS]:
         table.add_row(
             escape(outcome.tenant),
             _ruling(words.RULINGS[outcome.ruling]),
@@ -44,7 +41,7 @@ def verdicts(report: LearningReport) -> RenderableType:
         )
     for left in report.quarantined:
         table.add_row(escape(left.tenant), _ruling(words.QUARANTINED), words.DASH, words.DASH, escape(left.reason))
-    hidden = len(ranked) - MOST_ROWS
+    hidden = len(report.outcomes) - MOST_ROWS
     return Group(table, Text(f"… and {hidden} more, all in the report", style="dim")) if hidden > 0 else table
 
 

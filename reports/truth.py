@@ -10,9 +10,9 @@ from contracts.learning import Ruling
 from contracts.outcomes import DEFAULT_WEIGHTS
 from contracts.runs import Outcome
 from reports import who, words
-from reports.records import Planted, ReportInput
+from reports.records import Planted, ReportInput, ranked
 
-FOUND, SILENT = "found", "rightly silent"
+NEARER, SILENT = "nearer the truth", "rightly silent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def compare(record: ReportInput) -> list[Compared]:
     """Every simulated tenant of the run, in the order of the report; quarantined ones last."""
     rows = [
         _compared(outcome, planted, who.read(outcome, record.tenants[outcome.tenant_id]))
-        for outcome in record.report.outcomes
+        for outcome in ranked(record.report)
         if outcome.learner == who.NAME and (planted := _planted(record, outcome.tenant_id))
     ]
     rows += [
@@ -57,8 +57,8 @@ def planted_in_words(planted: Planted) -> str:
 def in_words(rows: list[Compared]) -> str:
     """The comparison in one sentence."""
     wrong = sum(row.wrong for row in rows)
-    found, silent = (sum(row.judgement.startswith(word) for row in rows) for word in (FOUND, SILENT))
-    parts = [f"{words.plural(found, 'tenant')} got weights that the world really holds"]
+    nearer, silent = (sum(row.judgement.startswith(word) for row in rows) for word in (NEARER, SILENT))
+    parts = [f"{words.plural(nearer, 'tenant')} got weights nearer the truth than the defaults"]
     if silent:
         parts.append(f"{words.count(silent)} with nothing to find got nothing")
     parts.append(
@@ -95,8 +95,16 @@ def _judge(outcome: Outcome, planted: Planted, story: who.Story) -> tuple[str, b
     if claims and planted.kind != "planted":
         return "false: there was nothing better to learn", True
     if claims:
-        off = story.total_variation
-        return (f"{FOUND}, {words.decimal(off)} off the truth" if words.finite(off) else FOUND), False
+        return _distances(story.weights, planted.weights)
     if planted.kind != "planted":
         return f"{SILENT}: nothing to find", False
     return ("rightly refused: too early" if planted.newcomer else "not yet: evidence too thin"), False
+
+
+def _distances(learned: tuple[float, ...] | None, truth: tuple[float, ...] | None) -> tuple[str, bool]:
+    """How far learned and default weights are from the truth; a claim that is no nearer than the defaults is false."""
+    if learned is None or truth is None:
+        return "published", False
+    off, default_off = who.distance(learned, truth), who.distance(DEFAULT_WEIGHTS, truth)
+    said = f"{words.decimal(off)} off, the defaults {words.decimal(default_off)}"
+    return (f"{NEARER}: {said}", False) if off < default_off else (f"no nearer the truth: {said}", True)

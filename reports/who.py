@@ -66,13 +66,6 @@ class Story:
     def published(self) -> bool:
         return self.ruling == words.RULINGS[Ruling.PUBLISH]
 
-    @property
-    def total_variation(self) -> float | None:
-        """Half the summed distance between learned and planted weights: 0 is equal, 1 is disjoint."""
-        if not (self.weights and self.planted and self.planted.weights):
-            return None
-        return distance(self.weights, self.planted.weights)
-
     def notable_levels(self, most: int) -> tuple[Level, ...]:
         """Significant levels first, then those that differ most from the tenant's rate: at most so many, by rate."""
         rate = self.rate or 0.0

@@ -9,7 +9,7 @@ import altair as alt
 
 from contracts.outcomes import COMPONENTS, DEFAULT_WEIGHTS
 from reports import words
-from reports.charts import LIGHT, ROW, WIDTH, Figure, colours, data, reference_line, rows_axis
+from reports.charts import LIGHT, ROW, WIDTH, Figure, colours, data, panel_width, reference_line, rows_axis
 from reports.who import Story
 
 MOST_LEVELS = 8
@@ -41,7 +41,7 @@ def weights(story: Story, ceiling: float) -> Figure:
         base.transform_filter("datum.kind == 'planted'").mark_point(
             shape="diamond", size=130, filled=False, color=LIGHT["planted"], strokeWidth=2.5, opacity=1
         ),
-    ).properties(width=WIDTH - 60, height=ROW * len(_NAMES))
+    ).properties(width=panel_width(_NAMES), height=ROW * len(_NAMES))
     said = words.listed(f"{n} {words.share(story.weights[i])}" for i, n in enumerate(_NAMES))
     planted = f" Planted: {words.listed(words.share(w) for w in truth)}, in the same order." if truth else ""
     return Figure(story.tenant, f"Learned weights of {story.tenant}: {said}.{planted}", chart)
@@ -124,7 +124,8 @@ def dimensions(story: Story) -> Figure:
         {"level": f"{words.plain(lv.dimension)}: {lv.level}", "rate": lv.rate, "n": lv.n, "sure": lv.significant}
         for lv in levels
     ]
-    y = rows_axis("level", [row["level"] for row in rows])
+    names = [row["level"] for row in rows]
+    y = rows_axis("level", names)
     x = alt.X("rate:Q", title=None, axis=alt.Axis(format="%", tickCount=4), scale=alt.Scale(zero=True, nice=True))
     base = alt.Chart(data(rows)).encode(x=x, y=y)
     layers: list[alt.Chart] = [
@@ -133,7 +134,7 @@ def dimensions(story: Story) -> Figure:
     ]
     if story.rate is not None and words.finite(story.rate):
         layers.insert(0, reference_line(x, story.rate))
-    chart = alt.layer(*layers).properties(width=WIDTH - 100, height=ROW * len(rows))
+    chart = alt.layer(*layers).properties(width=panel_width(names), height=ROW * len(rows))
     said = words.listed(
         f"{row['level']} {words.share(row['rate'], 1)} of {words.count(row['n'])}{'' if row['sure'] else ' (unsure)'}"
         for row in rows

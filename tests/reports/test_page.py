@@ -118,7 +118,7 @@ def test_shows_what_was_learned_beside_what_was_planted(seen: Page) -> None:
     judged = dict(zip(seen.column("planted", 0), seen.column("planted", 5), strict=True))
     assert judged["Brightside Solar"] == "rightly silent: nothing to find"
     assert judged["Ember Coffee"] == "rightly refused: too early"
-    assert re.fullmatch(r"found, 0\.\d\d off the truth", judged["Pinewood Clinics"])
+    assert re.fullmatch(r"nearer the truth: 0\.\d\d off, the defaults 0\.\d\d", judged["Pinewood Clinics"])
     assert judged["Kestrel Logistics"] == "left out: its data is bad"
     assert "no claim was false" in seen.text
 
