@@ -80,7 +80,7 @@ def _silent(extract: str, rows: int) -> None:
 def planned(settings: Settings, *, run_id: UUID, as_of: datetime, now: datetime) -> Iterator[Plan]:
     """Verify the queries, open the snapshot, and divide the work; the snapshot lives as long as the block.
 
-    now: the run's real time; rows dated later are returned all the same, for the checks to count. Raises ContractError
+    Where the block raises, what its streams had written is deleted. now: the run's real time; rows dated later are returned all the same, for the checks to count. Raises ContractError
     for queries that do not fit the contract, DatabaseError for a source that cannot be read, LakeError for the lake.
     """
     root = lake.open(settings)
@@ -98,7 +98,11 @@ def planned(settings: Settings, *, run_id: UUID, as_of: datetime, now: datetime)
             for stream in range(settings.streams)
         )
         snapshot, watermark = _export(connection)
-        yield Plan(root, run_id, as_of, now, settings.groups, snapshot, watermark, parts)
+        try:
+            yield Plan(root, run_id, as_of, now, settings.groups, snapshot, watermark, parts)
+        except BaseException:
+            lake.discard(root, run_id)
+            raise
 
 
 def extract_stream(settings: Settings, plan: Plan, stream: int, tell: Tell = _silent) -> tuple[LakeFile, ...]:

@@ -286,6 +286,15 @@ def prune(root: str, keep: int = 2) -> int:
     return len(gone)
 
 
+def discard(root: str, run_id: UUID) -> None:
+    """Delete whatever a run that failed has written."""
+    with _explained(root, "written"):
+        system, base = fs.FileSystem.from_uri(root)
+        for info in system.get_file_info(fs.FileSelector(base, recursive=True)):
+            if info.type == fs.FileType.File and info.base_name.startswith(str(run_id)):
+                system.delete_file(info.path)
+
+
 RUN_ID_LENGTH = 36
 
 
