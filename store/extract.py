@@ -80,8 +80,9 @@ def _silent(extract: str, rows: int) -> None:
 def planned(settings: Settings, *, run_id: UUID, as_of: datetime, now: datetime) -> Iterator[Plan]:
     """Verify the queries, open the snapshot, and divide the work; the snapshot lives as long as the block.
 
-    Where the block raises, what its streams had written is deleted. now: the run's real time; rows dated later are returned all the same, for the checks to count. Raises ContractError
-    for queries that do not fit the contract, DatabaseError for a source that cannot be read, LakeError for the lake.
+    now: the run's real time; rows dated later are returned all the same, for the checks to count. Where the block
+    raises, what its streams had written is deleted. Raises ContractError for queries that do not fit the contract,
+    DatabaseError for a source that cannot be read, LakeError for the lake.
     """
     root = lake.open(settings)
     declared = queries(settings)
