@@ -34,6 +34,9 @@ CONSTANT = MappingProxyType(
         "PREFECT_SERVER_UI_V2_ENABLED": "false",
         # Silence on the console, where our own sentences stand; what the server gets, and the UI shows, is not touched.
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+        # The stages that we announce stand in the run's log too; what is announced outside a run goes to nobody.
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "learnback",
+        "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
         # Seconds between two polls of the worker: what a person waits after pressing Run, besides the run's imports.
         "PREFECT_WORKER_QUERY_SECONDS": "3",
         # Imports on a busy machine take longer than the default of 20 s, where a flow runs without a server after all.

@@ -14,7 +14,7 @@ class Plan:
     entrypoint: as `module:function`, so that a run imports the flow under the same name as everybody else.
     cron, time_zone: five fields as in crontab, on the clock of that zone.
     why: for the person who meets it in the UI and wonders.
-    parameters: what a scheduled run is given; what they leave out takes the flow's default.
+    parameters: what a scheduled run is given, and what the form in the UI shows first; else the flow's own defaults.
     at_once: how many runs of it may be at work together; a further one waits for its turn.
     state: a retired plan stays in the table, because taking it out of prefect.yaml leaves it running on the server.
     """
@@ -41,7 +41,6 @@ PATTERN_LEARNING_WEEKLY = Plan(
         "Monday's outreach already uses what was learned. A pattern is valid for 28 days, so three missed Sundays do "
         "no harm. A run that an operator has started is not disturbed: the scheduled one waits for it."
     ),
-    parameters={"request": {"tenants": [], "as_of": None, "dry_run": False}},
     tags=("learning", "weekly"),
 )
 
