@@ -29,7 +29,7 @@ INDEXED_TENANTS = 8
 
 def load_tenants(engine: Engine, frame: pl.DataFrame) -> int:
     """frame: `outcomes.TENANTS` and any other column of the table. Returns the rows that were added or changed."""
-    return _load(engine, _table(Tenants), frame.rename({"tenant_id": "id"}), tenant="id")
+    return _load(engine, table_of(Tenants), frame.rename({"tenant_id": "id"}), tenant="id")
 
 
 def load_leads(engine: Engine, frame: pl.DataFrame) -> int:
@@ -41,7 +41,7 @@ def load_leads(engine: Engine, frame: pl.DataFrame) -> int:
     renamed = {"lead_id": "id"}
     if "components_at" not in frame.columns:
         renamed["scored_at"] = "components_at"
-    return _load(engine, _table(Leads), frame.rename(renamed, strict=False))
+    return _load(engine, table_of(Leads), frame.rename(renamed, strict=False))
 
 
 def load_touches(engine: Engine, frame: pl.DataFrame) -> int:
@@ -49,7 +49,7 @@ def load_touches(engine: Engine, frame: pl.DataFrame) -> int:
 
     A frame without `led_to_booking` leaves it to us: the converting touches of its tenants are marked afterwards.
     """
-    written = _load(engine, _table(Touches), frame.rename({"touch_id": "id"}))
+    written = _load(engine, table_of(Touches), frame.rename({"touch_id": "id"}))
     if "led_to_booking" not in frame.columns:
         mark_conversions(engine, [UUID(bytes=tenant) for tenant in frame["tenant_id"].unique()])
     return written
@@ -74,7 +74,7 @@ def _load(engine: Engine, table: Table, frame: pl.DataFrame, tenant: str = "tena
     try:
         with batch_scope(engine) as batch:
             _one_loader(batch, table, tenants)
-            copy(batch, table, frame)
+            copied(batch, table, frame)
             if len(tenants) >= INDEXED_TENANTS:
                 batch.connection.exec_driver_sql(f"CREATE INDEX ON incoming ({tenant}); ANALYZE incoming")
             return sum(
@@ -100,7 +100,7 @@ def _one_loader(batch: Batch, table: Table, tenants: Sequence[UUID]) -> None:
             )
 
 
-def copy(batch: Batch, table: Table, frame: pl.DataFrame) -> None:
+def copied(batch: Batch, table: Table, frame: pl.DataFrame) -> None:
     """Copy a frame into the temporary table `incoming`, typed as the table's columns of the same names."""
     names = sql.SQL(", ").join(map(sql.Identifier, frame.columns))
     target = sql.Identifier(table.schema or "", table.name)
@@ -183,7 +183,8 @@ def _refuse_unknown(table: Table, frame: pl.DataFrame) -> None:
         raise ValueError(f"{table.name} has no column {', '.join(unknown)}")
 
 
-def _table(mapped: type[Tenants] | type[Leads] | type[Touches]) -> Table:
+def table_of(mapped: type[Tenants] | type[Leads] | type[Touches]) -> Table:
+    """The table of a declared class, as SQLAlchemy's type checkers want it."""
     table = mapped.__table__
     assert isinstance(table, Table)
     return table

@@ -113,18 +113,31 @@ END $$;
 CREATE TRIGGER on_lead_converted AFTER INSERT OR UPDATE OF converted_at ON learnback.leads
     FOR EACH ROW WHEN (NEW.converted_at IS NOT NULL) EXECUTE FUNCTION learnback.mark_converting_touch();
 
--- ── The tenant's learned weights follow the head of type `who`, forwards and back ────────────────────────────────────
+-- ── The tenant's learned weights, and the deciles of its scores, follow the head of type `who`, forwards and back ────
 
 CREATE FUNCTION learnback.follow_who_head() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE learnback.tenants
-    SET als_learned_weights = head.payload -> 'weights',
+    SET als_learned_weights = (
+            SELECT jsonb_object_agg(component, weight)
+            FROM jsonb_array_elements_text(head.payload -> 'components') WITH ORDINALITY AS names (component, place)
+            JOIN jsonb_array_elements(head.payload -> 'weights') WITH ORDINALITY AS weights (weight, place)
+                USING (place)),
         conversion_sample_count = coalesce(head.outcomes, 0),
         als_weights_updated_at = NEW.moved_at
     FROM (SELECT NEW.version AS version) AS moved
     LEFT JOIN learnback.patterns AS head
            ON head.tenant_id = NEW.tenant_id AND head.pattern_type = 'who' AND head.version = moved.version
     WHERE tenants.id = NEW.tenant_id;
+    -- Strata of later touches use the edges of the version that scored them, whatever comes after it.
+    INSERT INTO learnback.score_versions (tenant_id, score_version, edges, in_force_at)
+    SELECT NEW.tenant_id, 'who:' || NEW.version, ARRAY(
+               SELECT edge::float8 FROM jsonb_array_elements_text(pattern.payload -> 'decile_edges')
+               WITH ORDINALITY AS listed (edge, place) ORDER BY place), NEW.moved_at
+    FROM learnback.patterns AS pattern
+    WHERE pattern.tenant_id = NEW.tenant_id AND pattern.pattern_type = 'who' AND pattern.version = NEW.version
+      AND pattern.payload ? 'decile_edges'
+    ON CONFLICT DO NOTHING;
     RETURN NULL;
 END $$;
 

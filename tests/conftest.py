@@ -1,0 +1,40 @@
+"""Fixtures for all tests: one embedded PostgreSQL a session, one fresh migrated database a test module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine
+
+from settings import Settings
+from store import database
+from tests.servers import Server, embedded_server
+
+pytest_plugins = ["tests.fixtures_prefect"]
+
+
+@pytest.fixture(scope="session")
+def embedded_postgres() -> Iterator[Server]:
+    with embedded_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def server(embedded_postgres: Server) -> Server:
+    """The server that `settings` and `engine` use."""
+    return embedded_postgres
+
+
+@pytest.fixture(scope="module")
+def settings(server: Server) -> Settings:
+    """Settings with a temporary home and a fresh migrated database, one a module."""
+    return server.migrated_settings()
+
+
+@pytest.fixture(scope="module")
+def engine(settings: Settings) -> Iterator[Engine]:
+    """The store of `settings`."""
+    opened = database.open_store(settings)
+    yield opened
+    opened.dispose()
