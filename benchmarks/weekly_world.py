@@ -20,13 +20,13 @@ import pyarrow.compute as pc
 
 from contracts.outcomes import CHANNELS, COMPONENTS, DEFAULT_WEIGHTS
 
-BEGINS = datetime(2026, 1, 5, tzinfo=UTC)
+BEGINS = datetime(2024, 1, 1, tzinfo=UTC)
 DAY = 86_400_000_000  # microseconds
 SPAN = 200  # days over which leads are created
 PIECE = 500_000  # rows per ingest: about 300 MB of JSON in memory
 JSONB = "\x01"  # ADBC writes strings into jsonb only behind this version byte
 
-AS_OF = datetime(2026, 10, 1, tzinfo=UTC)
+AS_OF = datetime(2024, 10, 1, tzinfo=UTC)
 """After every outcome of the world."""
 
 SCHEMA = """

