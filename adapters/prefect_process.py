@@ -28,6 +28,7 @@ class Record:
     """A process that stays. pid 0: none runs, and only the port is remembered.
 
     born: seconds since 1970, as the system reports it. role: words that its command line must contain.
+    port: of the local server, for a worker too; None where the server is the user's own.
     """
 
     pid: int

@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from adapters import prefect_process
-from adapters.prefect_environment import POOL, environment, external_url, given_by_user
+from adapters.prefect_environment import POOL, environment, external_url, given_by_user, running_port
 from contracts.errors import ServerError
 from settings import Settings
 
@@ -32,9 +32,13 @@ class WorkerHandle:
 def start_worker(settings: Settings) -> WorkerHandle:
     """Find the worker, or start one and return at once; it creates the work pool where there is none.
 
-    Raises ServerError where neither a local server runs nor PREFECT_API_URL names one.
+    A worker that outlived its server, and asks at a port where nobody listens any more, is replaced. Raises
+    ServerError where neither a local server runs nor PREFECT_API_URL names one.
     """
     with prefect_process.lock(settings):
+        record = prefect_process.read(prefect_process.worker_file(settings))
+        if record and record.port != running_port(settings):
+            prefect_process.end(record, ask=signal.SIGTERM, patience=PATIENCE_SECONDS)
         return find_worker(settings) or _spawn(settings)
 
 
@@ -85,6 +89,7 @@ def _spawn(settings: Settings) -> WorkerHandle:
     record = prefect_process.spawn(
         [*ROLE.split(), "--pool", POOL, "--type", "process", "--name", socket.gethostname(), *NO_DOWNLOADS],
         role=ROLE,
+        port=running_port(settings),
         environ=environ,
         log=log,
     )

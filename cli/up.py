@@ -101,7 +101,7 @@ def show(now: Standing, *, as_json: bool) -> None:
         print_json(now)
         return
     from rich.box import SIMPLE
-    from rich.table import Table
+    from rich.table import Column, Table
 
     facts = Table.grid(padding=(0, 2))
     facts.add_row("server", f"{now.server}  {now.ui_url}")
@@ -111,7 +111,7 @@ def show(now: Standing, *, as_json: bool) -> None:
     if not now.deployments:
         console.print("No deployment is registered: `learnback up` registers all of them.", highlight=False)
         return
-    table = Table("deployment", "schedule", "next run (UTC)", "last run (UTC)", box=SIMPLE)
+    table = Table(Column("deployment", no_wrap=True), "schedule", "next run (UTC)", "last run (UTC)", box=SIMPLE)
     for row in now.deployments:
         last = f"{_clock(row.last_run)} {row.last_state}".strip()
         table.add_row(row.name, row.schedule or "paused", _clock(row.next_run), last)

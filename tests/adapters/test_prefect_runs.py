@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 import urllib.request
 from collections.abc import Callable
@@ -12,8 +13,10 @@ from typing import Any
 
 import pytest
 
-from adapters import prefect_status
+from adapters import prefect_process, prefect_status
+from adapters import prefect_worker as worker
 from adapters.prefect_deployments import Registered, register
+from settings import load
 from tests.fixtures_prefect import Prefect
 
 PATIENCE = 90.0  # a run is seen after about 10 s; other jobs may have the machine
@@ -162,9 +165,26 @@ def test_the_form_explains_the_parameters(prefect_server: Prefect, declare: Decl
 
 
 def test_a_second_worker_is_not_started(prefect_worker: Prefect) -> None:
-    from adapters.prefect_worker import find_worker, start_worker
-
-    found = find_worker(prefect_worker.settings)
+    found = worker.find_worker(prefect_worker.settings)
     assert found
-    again = start_worker(prefect_worker.settings)
+    again = worker.start_worker(prefect_worker.settings)
     assert (again.pid, again.started_here) == (found.pid, False)
+
+
+def test_a_worker_that_outlived_its_server_is_replaced(prefect_server: Prefect, tmp_path: Path) -> None:
+    """It asks at a port where nobody listens any more; here a process that does nothing stands in for it."""
+    settings = load(home=tmp_path)
+    server = prefect_process.read(prefect_process.server_file(prefect_server.settings))
+    assert server
+    assert server.port
+    prefect_process.write(prefect_process.server_file(settings), server)
+    idle = ["timeit", "-n", "1", "import time; time.sleep(60)", *worker.ROLE.split()]
+    log = prefect_process.log_file(settings, "worker")
+    left = prefect_process.spawn(idle, role=worker.ROLE, environ=os.environ, log=log, port=server.port + 1)
+    prefect_process.write(prefect_process.worker_file(settings), left)
+    try:
+        new = worker.start_worker(settings)
+        assert new.started_here
+        assert not prefect_process.is_alive(left)
+    finally:
+        worker.stop_worker(settings)
