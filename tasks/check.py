@@ -11,7 +11,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from contracts.runs import Quarantined
-from store import lake, quarantine
+from store import lake, loading, quarantine
 from store.lake import Manifest
 from tasks.checking import groups, verdict
 from tasks.checking.groups import GroupCheck, Volumes
@@ -20,6 +20,9 @@ from tasks.connections import store
 from tasks.passing import whole
 from tasks.run import Run
 from tasks.stages import log, stage
+
+ENROLLED = ("tenant_id", "name", "horizon_days", "shares_priors", "early_outcome")
+"""What the store takes over of a tenant of the user's own source, run after run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,12 @@ def _select(run: Run, result: CheckResult) -> Checked:
 
 
 def _remember(run: Run, checked: Checked) -> None:
-    """Open entries for whom this run left out, close those that are mended; earlier patterns stay in force."""
+    """Open entries for whom this run left out, close those that are mended; earlier patterns stay in force.
+
+    The store must know a tenant before it can hold a pattern of it: a source of the user's own says who there is.
+    """
     engine = store(run.settings)
+    if run.settings.source_url is not None:
+        loading.load_tenants(engine, groups.read_tenants(checked.manifest).select(ENROLLED))
     quarantine.open_entries(engine, checked.quarantined, run_id=run.id)
     quarantine.close_mended(engine, checked.passed, checked.quarantined)
