@@ -102,8 +102,8 @@ def publish(
     """Put findings in force: insert each as an immutable version and move its head, all in one transaction.
 
     Returns the version in force of each tenant that was published. A finding with the payload and inputs of an earlier
-    version is that version: nothing is written twice. A tenant whose rows the database refuses (one that was removed
-    meanwhile, say) is undone alone, logged, and missing from the result.
+    version is that version: nothing is written twice. A tenant that was removed meanwhile is logged and missing from
+    the result; the others publish.
     """
     rows = [_row(publication, run_id, as_of, actor) for publication in publications]
     with batch_scope(engine) as batch:
@@ -218,12 +218,12 @@ def _one_writer(connection: Connection) -> None:
 
 
 def _put_in_force(batch: Batch, rows: Sequence[_Row]) -> list[tuple[UUID, int]]:
-    """All tenants at once; where that fails, halves, until the tenant that the database refuses stands alone."""
+    """All tenants at once; where that fails, halves, until the tenant that is no longer there stands alone."""
     try:
         return [(tenant, version) for tenant, version in batch.each_tenant(sql.PUBLISH, rows)]
-    except psycopg.IntegrityError as error:
+    except psycopg.errors.ForeignKeyViolation:
         if len(rows) == 1:
-            log.warning("Not published for tenant %s: %s", rows[0][0], type(error).__name__)
+            log.warning("Not published: tenant %s is no longer there", rows[0][0])
             return []
     middle = len(rows) // 2
     return _put_in_force(batch, rows[:middle]) + _put_in_force(batch, rows[middle:])

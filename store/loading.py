@@ -112,13 +112,12 @@ def copied(batch: Batch, table: Table, frame: pl.DataFrame) -> None:
                 names, target
             )
         )
-        with cursor.copy(sql.SQL("COPY incoming ({}) FROM STDIN (FORMAT csv, NULL '\\N')").format(names)) as out:
+        with cursor.copy(sql.SQL("COPY incoming ({}) FROM STDIN (FORMAT csv)").format(names)) as out:
             for rows in frame.with_columns(pl.col(pl.Binary).bin.encode("hex")).iter_slices(COPY_ROWS):
                 out.write(
                     rows.write_csv(
                         include_header=False,
-                        null_value="\\N",
-                        quote_style="necessary",
+                        quote_style="necessary",  # quotes an empty text and leaves a null bare, as COPY reads them
                         datetime_format="%Y-%m-%dT%H:%M:%S%.6fZ",
                     )
                 )

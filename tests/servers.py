@@ -90,7 +90,7 @@ def system_server(programs: Path) -> Iterator[Server]:
 
     def run(program: str, *arguments: str) -> None:
         with (home / "said").open("w") as said:  # a pipe would stay open in the server
-            command = [programs / program, *arguments]
+            command = [str(programs / program), *arguments]
             subprocess.run(command, check=True, stdout=said, stderr=said, user=unprivileged, cwd=home)
 
     with _home() as home:
