@@ -71,7 +71,7 @@ def check_version(server_version: int, setting: str) -> None:
         raise DatabaseError(
             f"`{setting}` points at PostgreSQL {major}.{minor if major >= 10 else minor // 100}",
             wanted=f"{MINIMUM_POSTGRES} or newer is needed",
-            do="Upgrade that server, or unset the variable to use the embedded one",
+            do=f"Upgrade that server{_otherwise(setting)}",
         )
 
 
@@ -107,7 +107,7 @@ def explain(error: BaseException, name_of_setting: str) -> DatabaseError:
             named = found.groupdict()
             return DatabaseError(
                 got.format(setting=f"`{name_of_setting}`", place=place, **named),
-                do=do.format(setting=f"`{name_of_setting}`", **named),
+                do=do.format(setting=f"`{name_of_setting}`", otherwise=_otherwise(name_of_setting), **named),
             )
     state = getattr(cause, "sqlstate", None)
     return DatabaseError(
@@ -116,11 +116,22 @@ def explain(error: BaseException, name_of_setting: str) -> DatabaseError:
     )
 
 
+def _otherwise(setting: str) -> str:
+    """The way out that only the store's own database has."""
+    return ", or unset the variable to use the embedded one" if setting == SETTING else ""
+
+
 _WHERE = re.compile(r'connection to server (?:at|on socket) "(?P<host>[^"]+)"(?: \([^)]*\))?(?:, port (?P<port>\d+))?')
 
-_ADDRESS = "Correct the address, start that server, or unset the variable to use the embedded one"
+_ADDRESS = "Correct the address or start that server{otherwise}"
 
 _FAULTS = (
+    (
+        r"invalid connection option|in connection info string|invalid URI|invalid port number|invalid integer value|"
+        r"servname not supported",
+        "{setting} is not a PostgreSQL address",
+        "Write it as postgresql://user:password@host:5432/database, special characters percent-encoded",
+    ),
     (
         r'password authentication failed for user "(?P<user>[^"]*)"',
         "{setting} points at {place}, and the password for user {user} is wrong there",
@@ -147,7 +158,7 @@ _FAULTS = (
         "Create that user there, or correct the name",
     ),
     (
-        r"could not translate host name|name or service not known|nodename nor servname",
+        r"failed to resolve host|could not translate host name|name or service not known|nodename nor servname",
         "{setting} names a host that does not exist or cannot be looked up from here",
         _ADDRESS,
     ),
@@ -181,10 +192,5 @@ _FAULTS = (
         r'relation "(?P<relation>[^"]*)" does not exist',
         "the database that {setting} names has no table {relation}",
         "Run `learnback migrate` where it should be ours; otherwise correct the query that names it",
-    ),
-    (
-        r"invalid connection option|in connection info string|invalid URI|invalid port number|invalid integer value",
-        "{setting} is not a PostgreSQL address",
-        "Write it as postgresql://user:password@host:5432/database, special characters percent-encoded",
     ),
 )

@@ -36,6 +36,9 @@ SUPERUSER = "postgres"
 UNPRIVILEGED = "nobody"
 """PostgreSQL refuses to run as root; this user exists on every Unix and needs no change to the machine."""
 
+PORT = 5432
+"""Part of the socket's name, and said everywhere, lest the caller's PGPORT be taken; nothing listens on a network."""
+
 SOCKET_PATH_LIMIT = 100
 """Bytes; Unix sockets take 104 (macOS) or 108 (Linux)."""
 
@@ -44,6 +47,7 @@ STOP_SECONDS = 30
 
 SERVER_OPTIONS = {
     "listen_addresses": "",
+    "port": str(PORT),
     "max_connections": "60",
     "shared_buffers": "256MB",
     "max_wal_size": "4GB",  # one load of millions of rows without a checkpoint in its middle
@@ -69,13 +73,13 @@ class _Cluster:
     @property
     def socket_folder(self) -> Path:
         """The data folder itself; a private one under the system's temporary folder where that path is too long."""
-        if len(os.fsencode(self.data / ".s.PGSQL.5432")) < SOCKET_PATH_LIMIT:
+        if len(os.fsencode(self.data / f".s.PGSQL.{PORT}")) < SOCKET_PATH_LIMIT:
             return self.data
         name = hashlib.sha256(os.fsencode(self.data)).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"learnback-{os.geteuid()}-{name}"
 
     def url(self, user: str, database: str) -> str:
-        return f"postgresql://{user}@/{database}?host={quote(str(self.socket_folder))}"
+        return f"postgresql://{user}@/{database}?host={quote(str(self.socket_folder))}&port={PORT}"
 
 
 def start(settings: Settings) -> str:

@@ -28,15 +28,16 @@ LOGIN = "learnback"
 
 @dataclass(slots=True)
 class Server:
-    """A running server. socket: its folder; home: where settings may keep files."""
+    """A running server. data: its data folder; socket: its socket's folder; home: where settings may keep files."""
 
     name: str
+    data: Path
     socket: Path
     home: Path
     migrated: bool = field(default=False)
 
     def url(self, database: str, user: str = LOGIN) -> str:
-        return f"postgresql://{user}@/{database}?host={self.socket}"
+        return f"postgresql://{user}@/{database}?host={self.socket}&port=5432"
 
     def run(self, statement: sql.Composed | sql.SQL, database: str = "postgres") -> None:
         with psycopg.connect(self.url(database, "postgres"), autocommit=True) as connection:
@@ -48,6 +49,13 @@ class Server:
         create = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}")
         self.run(create.format(sql.Identifier(name), sql.Identifier(owner), sql.Identifier(template)))
         return name
+
+    def ask_for_password(self, database: str, user: str, password: str) -> None:
+        """From now on, logging in to this database takes a password."""
+        rules = self.data / "pg_hba.conf"
+        rules.write_text(f"local {database} all scram-sha-256\n{rules.read_text()}")
+        self.run(sql.SQL("SELECT pg_reload_conf()"))
+        self.run(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(user), sql.Literal(password)))
 
     def settings(self, database: str, user: str = LOGIN) -> Settings:
         """Settings with a home of their own that name a database of this server."""
@@ -69,7 +77,7 @@ def embedded_server() -> Iterator[Server]:
         settings = load(home=home, database_url=None)
         embedded.start(settings)
         try:
-            server = Server("embedded", settings.postgres_home, home)
+            server = Server("embedded", settings.postgres_home, settings.postgres_home, home)
             server.run(sql.SQL("ALTER SYSTEM SET fsync = off"))
             server.run(sql.SQL("SELECT pg_reload_conf()"))
             yield server
@@ -98,10 +106,10 @@ def system_server(programs: Path) -> Iterator[Server]:
             shutil.chown(home, unprivileged)
         data = home / "data"
         run("initdb", "-D", str(data), "-U", "postgres", "-E", "UTF8", "--locale=C", "--auth=trust", "--no-sync")
-        options = f"-c listen_addresses='' -c unix_socket_directories='{home}' -c fsync=off -c max_connections=60"
+        options = f"-p 5432 -k '{home}' -c listen_addresses='' -c fsync=off -c max_connections=60"
         run("pg_ctl", "start", "-w", "-D", str(data), "-l", str(home / "log"), "-o", options)
         try:
-            server = Server("system", home, home)
+            server = Server("system", data, home, home)
             server.run(sql.SQL("CREATE ROLE {} LOGIN CREATEROLE").format(sql.Identifier(LOGIN)))
             yield server
         finally:
