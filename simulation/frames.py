@@ -72,6 +72,7 @@ def tenants_frame(truth: Truth, leads: Sequence[TenantLeads]) -> pl.DataFrame:
             "name": [tenant.name for tenant in truth.tenants],
             "horizon_days": [truth.config.horizon_days] * len(truth.tenants),
             "shares_priors": [True] * len(truth.tenants),
+            "simulated": [True] * len(truth.tenants),
             "early_outcome": pl.Series([tenant.early_outcome for tenant in truth.tenants], dtype=pl.String),
             "created_at": pl.Series([int(rows.created[0]) for rows in leads]).cast(TIME),
         }

@@ -3,6 +3,7 @@
 CREATE TABLE learnback.tenants (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     name text NOT NULL,
+    simulated boolean DEFAULT false NOT NULL,
     shares_priors boolean DEFAULT false NOT NULL,
     horizon_days integer DEFAULT 30 NOT NULL,
     early_outcome text,
@@ -179,6 +180,7 @@ CREATE TABLE learnback.population_priors (
     version text NOT NULL,
     learned_as_of timestamptz NOT NULL,
     content jsonb NOT NULL,
+    simulated boolean DEFAULT false NOT NULL,
     run_id uuid NOT NULL,
     recorded_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT population_priors_pkey PRIMARY KEY (learner, version, learned_as_of)

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from store.tables.base import Base, Json, Now, TenantId
+from store.tables.base import Base, Json, No, Now, TenantId
 
 
 class Patterns(Base):
@@ -93,7 +93,7 @@ class Verdicts(Base):
 
 
 class PopulationPriors(Base):
-    """Cross-tenant priors, one row a version; the version is the hash of the content."""
+    """Cross-tenant priors, one row a version; the version is the hash of the content. simulated: from demo tenants."""
 
     __tablename__ = "population_priors"
 
@@ -101,5 +101,6 @@ class PopulationPriors(Base):
     version: Mapped[str] = mapped_column(primary_key=True)
     learned_as_of: Mapped[datetime] = mapped_column(primary_key=True)
     content: Mapped[Json]
+    simulated: Mapped[No]
     run_id: Mapped[UUID]
     recorded_at: Mapped[Now]

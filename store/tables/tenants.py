@@ -15,13 +15,15 @@ class Tenants(Base):
 
     als_learned_weights, als_weights_updated_at, conversion_sample_count: the columns that the conversion specification
     adds to clients. The trigger `follow_who_head` copies them from the head of type `who`, also on rollback, and
-    nothing else writes them; null weights mean that the defaults are in force.
+    nothing else writes them; null weights mean that the defaults are in force. simulated: made by `learnback demo`;
+    what is learned from simulated tenants never reaches real ones.
     """
 
     __tablename__ = "tenants"
 
     id: Mapped[RandomId]
     name: Mapped[str] = mapped_column(unique=True)
+    simulated: Mapped[No]
     shares_priors: Mapped[No]
     horizon_days: Mapped[int] = mapped_column(server_default=text("30"))
     early_outcome: Mapped[str | None]
