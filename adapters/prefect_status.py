@@ -91,22 +91,22 @@ def _credentials() -> dict[str, str]:
 
 def _status(api_url: str, row: dict[str, Any]) -> DeploymentStatus:
     flow = ask(api_url, "/flows/filter", {"deployments": {"id": {"any_": [row["id"]]}}})[0]["name"]
-    coming = _first_run(api_url, row["id"], {"any_": ["SCHEDULED"]}, "EXPECTED_START_TIME_ASC")
-    done = _first_run(api_url, row["id"], {"not_any_": ["SCHEDULED"]}, "START_TIME_DESC")
+    coming = _first_run(api_url, row["id"], {"state": {"type": {"any_": ["SCHEDULED"]}}}, "EXPECTED_START_TIME_ASC")
+    begun = _first_run(api_url, row["id"], {"start_time": {"is_null_": False}}, "START_TIME_DESC")
     return DeploymentStatus(
         name=f"{flow}/{row['name']}",
         id=row["id"],
         schedule=", ".join(_words(item["schedule"]) for item in row["schedules"] if item["active"]),
         next_run=_time(coming.get("expected_start_time")),
-        last_run=_time(done.get("start_time")),
-        last_state=done.get("state_name") or "",
+        last_run=_time(begun.get("start_time")),
+        last_state=begun.get("state_name") or "",
     )
 
 
-def _first_run(api_url: str, deployment: str, state: dict[str, list[str]], sort: str) -> dict[str, Any]:
+def _first_run(api_url: str, deployment: str, among: dict[str, Any], sort: str) -> dict[str, Any]:
     question = {
         "deployments": {"id": {"any_": [deployment]}},
-        "flow_runs": {"state": {"type": state}},
+        "flow_runs": among,
         "sort": sort,
         "limit": 1,
     }
