@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import shutil
+import pwd
 import signal
 import subprocess
 import tempfile
@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
@@ -174,13 +175,20 @@ def _give_to_unprivileged(cluster: _Cluster) -> None:
     for folder in {cluster.data, cluster.socket_folder}:
         folder.mkdir(mode=0o700, exist_ok=True)
         if os.geteuid() == 0:
-            shutil.chown(folder, UNPRIVILEGED)
+            user = pwd.getpwnam(UNPRIVILEGED)
+            os.chown(folder, user.pw_uid, user.pw_gid)
         folder.chmod(0o700)
     if os.geteuid() == 0:
-        for path in (*cluster.data.parents, cluster.programs, *cluster.programs.parents):
+        for path in (*cluster.data.parents, *cluster.programs.parents):
             mode = path.stat().st_mode
             if not mode & 0o001:
                 path.chmod(mode | 0o001)  # to walk through, not to list or read
+        if not (cluster.programs / "postgres").stat().st_mode & 0o001:  # installed under a strict umask
+            package = cluster.programs.parent.parent
+            for folder in (package, package.with_suffix(".libs")):
+                for path in (folder, *folder.rglob("*")):
+                    mode = path.stat().st_mode
+                    path.chmod(mode | (mode & 0o500) >> 6)
 
 
 def _initialise(cluster: _Cluster) -> None:
@@ -246,8 +254,8 @@ def _run(cluster: _Cluster, program: str, *arguments: str) -> None:
             stderr=said,
             cwd=cluster.data,
             env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"},
-            user=UNPRIVILEGED if os.geteuid() == 0 else None,
             check=False,
+            **_unprivileged(),
         )
         if done.returncode:
             said.seek(0)
@@ -256,6 +264,14 @@ def _run(cluster: _Cluster, program: str, *arguments: str) -> None:
                 f"the embedded PostgreSQL did not obey `{program} {arguments[0]}` ({last[0]})",
                 do=f"Its log is {cluster.log}; or set LEARNBACK_DATABASE_URL to another server",
             )
+
+
+def _unprivileged() -> dict[str, Any]:
+    """As root: run as the other user alone, with none of root's groups, whose rights would come before everybody's."""
+    if os.geteuid() != 0:
+        return {}
+    user = pwd.getpwnam(UNPRIVILEGED)
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
 
 def _create_database(cluster: _Cluster) -> None:
