@@ -7,6 +7,7 @@ to the machine, shares one lock file between all users, and takes any process wi
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -115,6 +116,8 @@ def stop(settings: Settings) -> bool:
         if not _answers(cluster):
             return False
         _run(cluster, "pg_ctl", "stop", "-w", "-m", "fast", "-t", str(STOP_SECONDS), "-D", str(data))
+        if cluster.socket_folder != data:
+            cluster.socket_folder.rmdir()
         return True
 
 
@@ -174,6 +177,8 @@ def _give_to_unprivileged(cluster: _Cluster) -> None:
     """Private folders; as root also owned by the user that the server runs as, who must be able to walk to them."""
     for folder in {cluster.data, cluster.socket_folder}:
         folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.is_symlink():  # in a temporary folder anybody could have laid one
+            raise OSError(errno.ELOOP, "a symbolic link lies in its place", str(folder))
         if os.geteuid() == 0:
             user = pwd.getpwnam(UNPRIVILEGED)
             os.chown(folder, user.pw_uid, user.pw_gid)
