@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -85,7 +86,12 @@ def embedded_server() -> Iterator[Server]:
             server.run(sql.SQL("SELECT pg_reload_conf()"))
             yield server
         finally:  # at once: a checkpoint of what is thrown away would take seconds
-            os.kill(int((settings.postgres_home / "postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
+            lock = settings.postgres_home / "postmaster.pid"
+            os.kill(int(lock.read_text().split()[0]), signal.SIGQUIT)
+            for _ in range(100):
+                if not lock.exists():
+                    break
+                time.sleep(0.05)
 
 
 def system_programs() -> Path | None:
