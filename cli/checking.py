@@ -40,7 +40,7 @@ def check(*, docs: bool, as_json: bool) -> None:
     else:
         _show(result)
     if docs:
-        page = documents.write_docs(loaded, result, loaded.root / "data_docs")
+        page = documents.write_docs(result, loaded.root / "data_docs")
         console.print(f"{page}", highlight=False, soft_wrap=True)
         typer.launch(page.as_uri())
     if result.quarantined:
