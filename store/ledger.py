@@ -89,6 +89,37 @@ def latest_run(engine: Engine, flow: str, state: State | None = State.DONE) -> R
     return RunEntry(row.id, row.flow, State(row.state), *row[3:]) if row else None
 
 
+def enter_done(
+    engine: Engine,
+    run_id: UUID,
+    pieces: Mapping[Slice, tuple[str, int]],
+    *,
+    input_hash: str,
+    code_version: str,
+    watermark: Mapping[str, Any] | None = None,
+) -> None:
+    """Enter slices that were made together, in one transaction. pieces: slice → where its output lies, and its rows."""
+    values = [
+        {
+            "run_id": run_id,
+            "stage": piece.stage,
+            "tenant_group": piece.group,
+            "period": piece.period,
+            "state": State.DONE,
+            "input_hash": input_hash,
+            "code_version": code_version,
+            "output": output,
+            "rows": rows,
+            "watermark": watermark,
+            "finished_at": func.now(),
+        }
+        for piece, (output, rows) in pieces.items()
+    ]
+    if values:
+        with learner_scope(engine) as connection:
+            connection.execute(insert(Slices).values(values))
+
+
 def begin(engine: Engine, run_id: UUID, piece: Slice, *, input_hash: str, code_version: str) -> int:
     """Enter a slice as running and return the number of this attempt, 1 for the first in this run."""
     fresh = insert(Slices).values(

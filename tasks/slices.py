@@ -36,19 +36,18 @@ def recorded(run: Run, piece: Slice, inputs: Iterable[str], work: Callable[[], M
 
 def record_extracted(run: Run, manifest: Manifest) -> None:
     """Enter what the extraction wrote, with the place in the source's history from which an increment can begin."""
-    engine = store(run.settings)
     watermark = asdict(manifest.watermark)
+    pieces = {}
     for extract in sorted({file.extract for file in manifest.files}):
         for group in run.groups:
             files = manifest.of(extract, (group,))
-            piece = Slice(f"extract/{extract}", group)
-            hashed = content_hash([manifest.as_of.isoformat(), watermark])
-            ledger.begin(engine, run.id, piece, input_hash=hashed, code_version=run.code_version)
-            ledger.finish(
-                engine,
-                run.id,
-                piece,
-                output=",".join(file.path for file in files),
-                rows=sum(file.rows for file in files),
-                watermark=watermark,
-            )
+            output = ",".join(file.path for file in files)
+            pieces[Slice(f"extract/{extract}", group)] = (output, sum(file.rows for file in files))
+    ledger.enter_done(
+        store(run.settings),
+        run.id,
+        pieces,
+        input_hash=content_hash([manifest.as_of.isoformat(), watermark]),
+        code_version=run.code_version,
+        watermark=watermark,
+    )
