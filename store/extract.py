@@ -30,8 +30,11 @@ from store.partition import write_groups
 from store.source import Source, connected, describe, queries, require, source
 from store.split import ranges
 
-BUDGET = 256 * 2**20
-"""Bytes of decoded rows that may wait for their row group, over all streams together."""
+BUDGET, GROUP_BUDGET = 256 * 2**20, 8 * 2**20
+"""Bytes of decoded rows that may wait for their row group, over all streams: so many a group, and so many in all.
+
+More would make larger row groups, which nothing reads faster, and costs the kernel fresh pages.
+"""
 
 BATCH_OPTION, BATCH_BYTES = "adbc.postgresql.batch_size_hint_bytes", 2 * 2**20
 """The driver's own 16 MiB need fresh pages from the kernel for every batch, a sixth of the stream's processor time."""
@@ -125,7 +128,7 @@ def extract_stream(settings: Settings, plan: Plan, stream: int, tell: Tell = _si
                 root=plan.root,
                 name=f"{plan.run_id}-{stream}",
                 groups=plan.groups,
-                budget=BUDGET // len(plan.parts),
+                budget=min(BUDGET, plan.groups * GROUP_BUDGET) // len(plan.parts),
             )
         )
 
