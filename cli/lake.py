@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import duckdb
 from rich.table import Table
 
 import settings as settings_module
 from cli.terminal import console, print_json
-from contracts.errors import UserError
 from store import lake_sql
+
+COLUMNS = "SELECT table_name, column_name, data_type FROM information_schema.columns ORDER BY ALL"
 
 SHOWN = 1_000
 """Rows that a terminal shows; `--json` gives all."""
@@ -17,16 +17,7 @@ SHOWN = 1_000
 def ask(query: str | None, *, as_json: bool) -> None:
     """Run one query; without one, list the tables and their columns."""
     connection = lake_sql.connect(settings_module.load())
-    text = query or "SELECT table_name, column_name, data_type FROM information_schema.columns ORDER BY ALL"
-    try:
-        result = connection.sql(text)
-    except duckdb.Error as error:
-        raise UserError(
-            f"DuckDB refuses the query: {str(error).strip().splitlines()[0]}",
-            do="`learnback sql` without a query lists the tables and their columns",
-        ) from None
-    names = result.columns
-    rows = result.fetchall()
+    names, rows = lake_sql.fetch(connection, COLUMNS if query is None else query)
     if as_json:
         print_json([dict(zip(names, map(_plain, row), strict=True)) for row in rows])
         return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import duckdb
 
 from contracts.errors import UserError
@@ -33,8 +35,12 @@ def connect(settings: Settings) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def query(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyRelation:
-    """Run one reading statement; raises UserError for anything else, and for what DuckDB does not understand."""
+def fetch(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Column names and all rows of one reading statement.
+
+    Raises UserError for a statement that writes, for what DuckDB does not understand, and for a file that it cannot
+    read.
+    """
     try:
         statements = connection.extract_statements(sql)
         if len(statements) != 1:
@@ -43,9 +49,13 @@ def query(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyRel
             raise UserError(
                 "`learnback sql` got a statement that writes", wanted="it only reads", do="Begin with SELECT"
             )
-        return connection.sql(sql)
+        result = connection.sql(sql)
+        return result.columns, result.fetchall()
     except duckdb.Error as error:
-        raise UserError(f"DuckDB cannot run this: {str(error).splitlines()[0]}") from None
+        raise UserError(
+            f"DuckDB cannot run this: {str(error).strip().splitlines()[0]}",
+            do="`learnback sql` without a query lists the tables and their columns",
+        ) from None
 
 
 def _view(manifest: Manifest, extract: str) -> str:

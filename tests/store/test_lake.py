@@ -140,11 +140,11 @@ def test_sql_over_the_newest_run(tmp_path: Path) -> None:
     run(tmp_path, 1)
     run(tmp_path, 2, names=("Ash", "O'Birch"))
     connection = lake_sql.connect(Settings(lake=str(tmp_path)))
-    found = lake_sql.query(connection, "SELECT tenant_id, name FROM tenants ORDER BY name").fetchall()
+    found = lake_sql.fetch(connection, "SELECT tenant_id, name FROM tenants ORDER BY name")[1]
     assert found == [(TENANT, "Ash"), (TENANT, "O'Birch")]
-    assert lake_sql.query(connection, "SELECT count(*), min(occurred_at) FROM touches").fetchall() == [(0, None)]
-    assert lake_sql.query(connection, "SELECT date_trunc('month', created_at) FROM tenants").fetchall() == [(None,)] * 2
-    assert len(lake_sql.query(connection, "DESCRIBE leads").fetchall()) == len(EXTRACTS["leads"].names)
+    assert lake_sql.fetch(connection, "SELECT count(*), min(occurred_at) FROM touches")[1] == [(0, None)]
+    assert lake_sql.fetch(connection, "SELECT date_trunc('month', created_at) FROM tenants")[1] == [(None,)] * 2
+    assert len(lake_sql.fetch(connection, "DESCRIBE leads")[1]) == len(EXTRACTS["leads"].names)
 
 
 @pytest.mark.parametrize(
@@ -164,5 +164,5 @@ def test_sql_reads_the_lake_and_nothing_else(sql: str, said: str, tmp_path: Path
     connection = lake_sql.connect(Settings(lake=str(tmp_path)))
     before = files(tmp_path)
     with pytest.raises(UserError, match=said):
-        lake_sql.query(connection, sql.format(tmp_path)).fetchall()
+        lake_sql.fetch(connection, sql.format(tmp_path))
     assert files(tmp_path) == before
