@@ -51,12 +51,16 @@ def workers_online(api_url: str) -> int:
     return sum(row["status"] == "ONLINE" for row in rows)
 
 
-def ask(api_url: str, path: str, body: dict[str, Any]) -> Any:
-    """POST a question to Prefect's API, with the user's own credentials where the environment holds some."""
+def ask(api_url: str, path: str, body: dict[str, Any] | None, *, method: str = "POST") -> Any:
+    """What Prefect's API answers, with the user's own credentials where the environment holds some.
+
+    None where it answers without words. Raises ServerError where it does not answer, or refuses.
+    """
     request = urllib.request.Request(  # noqa: S310
         f"{api_url.rstrip('/')}{path}",
-        data=json.dumps(body).encode(),
+        data=None if body is None else json.dumps(body).encode(),
         headers={"Content-Type": "application/json", **_credentials()},
+        method=method,
     )
     try:
         return _patiently(request)
@@ -72,7 +76,7 @@ def _patiently(request: urllib.request.Request) -> Any:
     for wait in (0.2, 0.5, 1.0, 2.0, 0.0):
         try:
             with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310
-                return json.load(reply)
+                return json.loads(reply.read() or b"null")
         except urllib.error.HTTPError as error:
             error.close()
             if error.code != HTTPStatus.SERVICE_UNAVAILABLE or not wait:

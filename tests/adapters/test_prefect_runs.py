@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import time
-import urllib.request
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -62,19 +61,13 @@ def ask(prefect: Prefect, path: str, **body: Any) -> Any:
 
 
 def deployment(prefect: Prefect, name: str) -> dict[str, Any]:
-    with urllib.request.urlopen(f"{prefect.api_url}/deployments/name/greeting/{name}") as reply:
-        return dict(json.load(reply))
+    return dict(prefect_status.ask(prefect.api_url, f"/deployments/name/greeting/{name}", None, method="GET"))
 
 
 def switch(prefect: Prefect, row: dict[str, Any], *, active: bool) -> None:
     """What the switch beside a schedule in the UI does."""
-    request = urllib.request.Request(
-        f"{prefect.api_url}/deployments/{row['id']}/schedules/{row['schedules'][0]['id']}",
-        data=json.dumps({"active": active}).encode(),
-        headers={"Content-Type": "application/json"},
-        method="PATCH",
-    )
-    urllib.request.urlopen(request).close()
+    path = f"/deployments/{row['id']}/schedules/{row['schedules'][0]['id']}"
+    prefect_status.ask(prefect.api_url, path, {"active": active}, method="PATCH")
 
 
 def by_operator(prefect: Prefect, row: dict[str, Any], *, times: int) -> str:
