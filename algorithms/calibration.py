@@ -1,6 +1,11 @@
-"""What does a score mean as a probability today, when the base rate has moved since its weights were learned?"""
+"""What does a score mean as a probability today, when the base rate has moved since its weights were learned?
+
+And were earlier promises kept?
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +14,22 @@ Floats = NDArray[np.float64]
 
 SPREAD = 1.0  # log-odds that a base rate may plausibly have moved; keeps a block without conversions finite
 STEPS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Leads of about equal promise. predicted: their mean probability; observed: share that converted; n: how many."""
+
+    predicted: float
+    observed: float
+    n: int
+
+
+def bins(promised: Floats, converted: NDArray[np.bool_], most: int) -> list[Bin]:
+    """(n,) promises against (n,) outcomes, in up to `most` bins of equal size, the least promising first."""
+    order = np.argsort(promised, kind="stable")
+    parts = [part for part in np.array_split(order, most) if len(part)]
+    return [Bin(float(promised[part].mean()), float(converted[part].mean()), len(part)) for part in parts]
 
 
 def recalibrate(intercept: float, linear: Floats, converted: NDArray[np.bool_]) -> float:

@@ -12,12 +12,14 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from algorithms import simplex_logit
 from algorithms.auc import AucDifference, Lift, compare, lift
+from algorithms.calibration import recalibrate
 from algorithms.folds import Fold, time_forward
 from algorithms.histories import History
-from algorithms.simplex_logit import Sample, WeightPrior
+from algorithms.simplex_logit import Fits, Sample, WeightPrior
 from contracts.learning import Prior, PriorBook
 from contracts.outcomes import DEFAULT_WEIGHTS
 
@@ -32,11 +34,13 @@ class Trial:
     """One fold. against_incumbent: learned minus in force; incumbent_to_default: defaults minus in force.
 
     ranks: (n,) of the fold's leads by the learned weights, in (0, 1], so that folds can be pooled; converted: (n,).
+    promised: (n,) probability of converting, as the scorer would have given it when the fold began.
     """
 
     begins: datetime
     converted: NDArray[np.bool_]
     ranks: Floats
+    promised: Floats
     against_incumbent: AucDifference
     incumbent_to_default: AucDifference
     lift: Lift
@@ -62,6 +66,7 @@ def try_out(
     newest: int,
     window: int,
     lift_share: float,
+    recalibrated_on: int,
 ) -> list[list[Trial]]:
     """Per tenant, given its history and the weights in force, the trials of all folds that hold both outcomes.
 
@@ -75,21 +80,43 @@ def try_out(
     ]
     samples = [Sample(tenants[i][0].components[fold.train], tenants[i][0].converted[fold.train]) for i, fold in planned]
     known = [weight_prior(priors.before(_moment(fold.begins))) for _, fold in planned]
-    learned = simplex_logit.fit(samples, known).weights
+    fits = simplex_logit.fit(samples, known)
     trials: list[list[Trial]] = [[] for _ in tenants]
-    for (index, fold), weights in zip(planned, learned, strict=True):
-        trials[index].append(_trial(*tenants[index], fold, weights, lift_share))
+    for row, (index, fold) in enumerate(planned):
+        scorer = _scorer(fits, row, samples[row], recalibrated_on)
+        trials[index].append(_trial(*tenants[index], fold, scorer, lift_share))
     return trials
 
 
-def _trial(history: History, incumbent: Sequence[float], fold: Fold, learned: Floats, lift_share: float) -> Trial:
+@dataclass(frozen=True, slots=True)
+class _Scorer:
+    """What a fold's training leads taught: P(converts) = expit(intercept + slope · weights·z)."""
+
+    weights: Floats
+    slope: float
+    intercept: float
+
+    def promise(self, scores: Floats) -> Floats:
+        promised: Floats = expit(self.intercept + self.slope * scores)
+        return promised
+
+
+def _scorer(fits: Fits, row: int, sample: Sample, recalibrated_on: int) -> _Scorer:
+    weights, slope = fits.weights[row], float(fits.slope[row])
+    newest = sample.components[-recalibrated_on:].astype(np.float64) @ weights
+    intercept = recalibrate(float(fits.intercept[row]), slope * newest, sample.converted[-recalibrated_on:])
+    return _Scorer(weights, slope, intercept)
+
+
+def _trial(history: History, incumbent: Sequence[float], fold: Fold, learned: _Scorer, lift_share: float) -> Trial:
     components, converted = history.components[fold.test].astype(np.float64), history.converted[fold.test]
-    scores = components @ learned
+    scores = components @ learned.weights
     in_force, default = components @ np.array(incumbent), components @ np.array(DEFAULT_WEIGHTS)
     return Trial(
         begins=_moment(fold.begins),
         converted=converted,
         ranks=np.searchsorted(np.sort(scores), scores, "right") / len(scores),
+        promised=learned.promise(scores),
         against_incumbent=compare(converted, scores, in_force),
         incumbent_to_default=compare(converted, default, in_force),
         lift=lift(converted, scores, lift_share),

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from algorithms import simplex_logit
 from algorithms.auc import Z90, AucDifference, lift
-from algorithms.calibration import recalibrate
+from algorithms.calibration import bins, recalibrate
 from algorithms.ceiling import ceiling_auc
 from algorithms.dimensions import describe_levels
 from algorithms.gate import Judgement, judge_folds
@@ -56,6 +56,7 @@ class WhoConfig:
     keep: int = 10_000  # newest leads remembered per tenant; the gate's folds cover the last half of them
     window: int = 2_000  # newest leads learned from: on the bank set older ones did harm (detectors.md §1)
     min_outcomes: int = 10  # conversions, and as many others, in the window; below it the prior is all there is
+    calibration_bins: int = 5  # few enough that each holds conversions at a base rate of 5 %
     recalibrated_on: int = 500  # newest leads that set the intercept: a quarter of the window
     folds: int = 4  # time-forward blocks of the gate
     confidence: float = 0.90  # P(better than the incumbent next period) to publish; below it bank claims were wrong
@@ -168,6 +169,7 @@ def judge(
             newest=config.keep,
             window=config.window,
             lift_share=config.lift_share,
+            recalibrated_on=config.recalibrated_on,
         )
         for (history, finding, incumbent), of_tenant in zip(tried, trials, strict=True):
             verdicts[history.tenant_id] = rule(config, history, finding, incumbent, of_tenant)
@@ -238,16 +240,15 @@ def _each(trials: Sequence[Trial], of: Callable[[Trial], AucDifference]) -> tupl
 
 def _told(config: WhoConfig, better: Judgement, trials: Sequence[Trial]) -> dict[str, Any]:
     """The trials as people read them."""
-    pooled = lift(
-        np.concatenate([trial.converted for trial in trials]),
-        np.concatenate([trial.ranks for trial in trials]),
-        config.lift_share,
-    )
+    converted = np.concatenate([trial.converted for trial in trials])
+    pooled = lift(converted, np.concatenate([trial.ranks for trial in trials]), config.lift_share)
+    kept = bins(np.concatenate([trial.promised for trial in trials]), converted, config.calibration_bins)
     return {
         "auc_difference": better.mean,
         "auc_difference_ci90": [better.mean - Z90 * better.sd, better.mean + Z90 * better.sd],
         "lift20": pooled.value,
         "lift20_ci90": [pooled.low, pooled.high],
+        "calibration": [asdict(each) for each in kept],
         "folds": [
             {
                 "begins": trial.begins.isoformat(),

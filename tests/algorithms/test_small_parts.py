@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.stats import betabinom, norm
 
-from algorithms.calibration import SPREAD, recalibrate
+from algorithms.calibration import SPREAD, bins, recalibrate
 from algorithms.folds import time_forward
 from algorithms.gate import judge_folds
 from algorithms.multiple_testing import discoveries, score_p_values
@@ -139,3 +139,19 @@ def test_recalibration_agrees_with_the_slow_twin(intercept: float, rows: list[tu
 
     slow = minimize_scalar(loss, bounds=(intercept - 60, intercept + 60), method="bounded", options={"xatol": 1e-9})
     assert recalibrate(intercept, linear, converted) == pytest.approx(slow.x, abs=1e-4)
+
+
+def test_bins_are_a_sort_cut_into_equal_parts() -> None:
+    rng = np.random.default_rng(11)
+    promised, converted = rng.random(53), rng.random(53) < 0.3
+    got = bins(promised, converted, 5)
+    pairs = sorted(zip(promised.tolist(), converted.tolist(), strict=True))
+    start = 0
+    for each in got:
+        part = pairs[start : start + each.n]
+        assert each.predicted == pytest.approx(sum(p for p, _ in part) / len(part))
+        assert each.observed == pytest.approx(sum(c for _, c in part) / len(part))
+        start += each.n
+    assert start == 53
+    assert {each.n for each in got} == {10, 11}
+    assert len(bins(promised[:3], converted[:3], 5)) == 3

@@ -195,6 +195,7 @@ def test_a_better_ranking_that_loses_the_top_fifth_is_held() -> None:
         begins=START,
         converted=converted,
         ranks=np.arange(100) / 100,
+        promised=np.full(100, 0.2),
         against_incumbent=AucDifference(0.8, 0.7, 0.0001),
         incumbent_to_default=AucDifference(0.7, 0.7, 0.0001),
         lift=Lift(1.5, 1.0, 2.0),
@@ -205,6 +206,16 @@ def test_a_better_ranking_that_loses_the_top_fifth_is_held() -> None:
     better = replace(trial, incumbent_lift=Lift(1.59, 1.0, 2.0))
     assert rule(WhoConfig(), history, said, Incumbent(0, None), [better] * 4).ruling is Ruling.PUBLISH
     assert rule(WhoConfig(), history, said, Incumbent(0, None), [better]).reason is Reason.TOO_FEW_FOLDS
+
+
+def test_promises_are_held_against_later_outcomes() -> None:
+    summary = summarised(world(1))
+    told = WHO.judge(summary, {tenant_id(0): finding(summary)}, {}, CONTEXT)[tenant_id(0)].judged_on
+    assert sum(each["n"] for each in told["calibration"]) == sum(fold["leads"] for fold in told["folds"])
+    predicted = [each["predicted"] for each in told["calibration"]]
+    assert predicted == sorted(predicted)
+    off = [abs(each["predicted"] - each["observed"]) for each in told["calibration"]]
+    assert max(off) < 0.1  # a planted logit is what the scorer assumes, so that only sampling is left
 
 
 def test_folds_use_only_priors_that_were_known_when_they_began() -> None:
