@@ -14,6 +14,8 @@ LearnbackError
 
 from __future__ import annotations
 
+from functools import partial
+
 
 class LearnbackError(Exception):
     """Root of every error that Learnback raises on purpose."""
@@ -27,6 +29,10 @@ class UserError(LearnbackError):
     def __init__(self, got: str, *, wanted: str = "", do: str = "") -> None:
         self.got, self.wanted, self.do = got, wanted, do
         super().__init__(got, wanted, do)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel whole from a task's process to the flow's."""
+        return partial(type(self), wanted=self.wanted, do=self.do), (self.got,)
 
     def __str__(self) -> str:
         sentence = f"{self.got}, and {self.wanted}" if self.wanted else self.got

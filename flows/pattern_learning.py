@@ -20,9 +20,11 @@ from tasks.report import Report, report
 from tasks.request import LearningRequest
 from tasks.run import FLOW, Run, closing, open_run
 from tasks.summarise import summarise
+from tasks.user_errors import tell_in_sentences
+
+tell_in_sentences()
 
 EVERYONE = LearningRequest()
-
 
 RUNNER: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=2)
 
