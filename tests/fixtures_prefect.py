@@ -63,10 +63,12 @@ def prefect_server() -> Iterator[Prefect]:
 @contextmanager
 def _reporting_to(api_url: str, settings: Settings) -> Iterator[None]:
     """Prefect reads its environment while it is imported, and a test module may have imported it long before."""
+    from prefect.logging.handlers import APILogWorker
     from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
     with temporary_settings({PREFECT_API_URL: api_url, PREFECT_HOME: settings.prefect_home}):
         yield
+        APILogWorker.drain_all(timeout=10)  # what still waits would find no server at the session's end, and say so
 
 
 @pytest.fixture(scope="session")
