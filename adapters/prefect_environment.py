@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from adapters import prefect_process
+from contracts.errors import ServerError
 from settings import Settings
 
 HOST = "127.0.0.1"
@@ -89,7 +90,17 @@ def running_port(settings: Settings) -> int | None:
 
 
 def apply(settings: Settings) -> None:
-    """Set this process up for `import prefect`; must come before it, and after `prefect_server.start`."""
+    """Set this process up for `import prefect`; must come before it, and after `prefect_server.start`.
+
+    Raises ServerError where Prefect's folder cannot be made: Prefect itself would only warn, and fail later.
+    """
+    try:
+        settings.prefect_home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ServerError(
+            f"Prefect cannot use {settings.prefect_home} ({error.strerror or error})",
+            do="Make that folder writable, or set LEARNBACK_HOME to another one",
+        ) from None
     for name in os.environ.get(APPLIED, "").split(","):
         os.environ.pop(name, None)
     os.environ.update(environment(settings))

@@ -124,6 +124,8 @@ def wait_ready(
 def stop(settings: Settings) -> bool:
     """Stop the local server and free its pid; its port is kept for the next start. False where none ran."""
     path = prefect_process.server_file(settings)
+    if not path.exists():
+        return False
     with prefect_process.lock(settings):
         record = prefect_process.read(path)
         if record is None:

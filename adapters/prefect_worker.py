@@ -53,6 +53,8 @@ def find_worker(settings: Settings) -> WorkerHandle | None:
 def stop_worker(settings: Settings) -> bool:
     """Stop the worker and the runs that it started. False where none ran."""
     path = prefect_process.worker_file(settings)
+    if not path.exists():
+        return False
     with prefect_process.lock(settings):
         record = prefect_process.read(path)
         if record is None:
