@@ -72,6 +72,8 @@ def load(**overrides: object) -> Settings:
     """Settings from the environment; raises SettingsError with one sentence a setting, never with its value."""
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
+    except UnicodeDecodeError:
+        raise SettingsError("the file .env is not UTF-8 text", do="Save it as UTF-8, or remove it") from None
     except ValidationError as error:
         faults = "; ".join(f"LEARNBACK_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
         raise SettingsError(f"the settings cannot be used: {faults}", do="`learnback doctor` explains each") from None

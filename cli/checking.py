@@ -15,7 +15,8 @@ from contracts.defects import CATALOGUE
 from settings import Settings
 from store import extract
 from store.lake import Manifest
-from tasks.checking import documents, groups, verdict
+from tasks.check import last_volumes
+from tasks.checking import documents, groups, suite, verdict
 from tasks.checking.verdict import CheckResult
 
 
@@ -24,6 +25,7 @@ def check(*, docs: bool, as_json: bool) -> None:
     loaded = settings_module.load()
     with progress("Checking the source against the contract …") as log:
         now = datetime.now(UTC)
+        suite.load(suite.path_of(loaded))  # one that cannot be read is told before minutes of extraction
         verdict.warm_up()
         manifest = extract.extract(loaded, run_id=uuid4(), as_of=now, now=now)
         log.info("Checking every tenant's data …")
@@ -48,7 +50,7 @@ def check(*, docs: bool, as_json: bool) -> None:
 
 
 def _checked(loaded: Settings, manifest: Manifest) -> CheckResult:
-    last = verdict.last_volumes(manifest)
+    last = last_volumes(loaded, manifest)
     return verdict.conclude(
         loaded, manifest, [groups.check_group(manifest, group, last) for group in range(manifest.groups)]
     )

@@ -163,7 +163,10 @@ def _env_file() -> dict[str, str | None]:
     from dotenv import dotenv_values
 
     file = Path(".env")
-    return {name.upper(): value for name, value in dotenv_values(file).items()} if file.is_file() else {}
+    try:
+        return {name.upper(): value for name, value in dotenv_values(file).items()} if file.is_file() else {}
+    except UnicodeDecodeError:
+        return {}  # the settings, which are read next, say so
 
 
 def _home(loaded: Settings) -> Iterator[Line]:

@@ -9,7 +9,7 @@ from store import extract as extraction
 from store import lake
 from store.extract import Plan
 from store.lake import LakeFile, Manifest
-from tasks.checking import verdict
+from tasks.checking import suite, verdict
 from tasks.passing import whole
 from tasks.run import Run
 from tasks.slices import record_extracted
@@ -18,6 +18,7 @@ from tasks.stages import stage
 
 def extract(run: Run) -> Manifest:
     """The run's manifest: which Parquet files hold what was known at `as_of`."""
+    suite.load(suite.path_of(run.settings))  # one that cannot be read is told before minutes of extraction
     with (
         stage(run, "extract", "Extracting tenants, leads and touches"),
         extraction.planned(run.settings, run_id=run.id, as_of=run.as_of, now=run.now) as plan,
