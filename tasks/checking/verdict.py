@@ -24,8 +24,7 @@ from settings import Settings
 from store import lake
 from store.lake import Manifest
 from tasks.checking import suite
-from tasks.checking.groups import LISTED, GroupCheck, Volumes
-from tasks.checking.marks import ROW_ID
+from tasks.checking.groups import LISTED, GroupCheck
 
 GE_SETTINGS = {"GX_ANALYTICS_ENABLED": "false"}  # it would ask a vendor's host on every context
 
@@ -53,23 +52,6 @@ def warm_up() -> threading.Thread:
     thread = threading.Thread(target=_great_expectations, name="warm-up", daemon=True)
     thread.start()
     return thread
-
-
-def last_volumes(manifest: Manifest) -> Volumes:
-    """Rows by tenant and extract of the newest other run whose as-of is not later; empty where there is none.
-
-    A backfill as of an earlier moment rightly has fewer rows than a run of today, so it is not compared with one.
-    """
-    for run in lake.runs(manifest.root):
-        if run.run_id == manifest.run_id or run.as_of > manifest.as_of:
-            continue
-        quality = lake.read_table(run.root, _table("quality", run))
-        if quality is not None:
-            return {
-                UUID(bytes=row["tenant_id"]): {name: row[name] for name in ROW_ID}
-                for row in quality.select("tenant_id", *ROW_ID).iter_rows(named=True)
-            }
-    return {}
 
 
 def conclude(settings: Settings, manifest: Manifest, checks: Iterable[GroupCheck]) -> CheckResult:

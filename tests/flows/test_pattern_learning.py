@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import polars as pl
 import pytest
@@ -53,8 +53,10 @@ def test_publishes_what_was_planted_and_says_why_not_elsewhere(agency: Agency) -
     pieces = ledger.slices(agency.engine, record.report.run_id)
     assert {piece.state for piece in pieces} == {State.DONE}
     assert {piece.slice.stage for piece in pieces} == {
-        "extract/leads", "extract/tenants", "extract/touches", "summaries/who",
+        "extract/leads", "extract/tenants", "extract/touches", "volume/leads", "volume/touches", "summaries/who",
     }  # fmt: skip
+    seen = ledger.last_rows(agency.engine, "volume/leads", as_of=AS_OF, before=uuid4())
+    assert sum(seen.values()) == agency.world.leads.height
 
 
 def test_a_second_run_publishes_nothing_new_and_a_rollback_is_followed_at_once(agency: Agency) -> None:
