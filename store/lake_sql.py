@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from contracts.errors import UserError
+from contracts.errors import LakeError, UserError
 from contracts.outcomes import EXTRACTS, Column
 from settings import Settings
 from store import lake
@@ -21,7 +21,7 @@ READING = {
 
 
 def connect(settings: Settings) -> duckdb.DuckDBPyConnection:
-    """A connection with the views tenants, leads and touches over the newest run; raises LakeError for an empty lake.
+    """Views tenants, leads and touches over the newest run; raises LakeError where that is empty or damaged.
 
     The views show ids as uuid, and times in UTC without a zone: DuckDB's functions on zoned times are an extension that
     it would have to download. DuckDB may open the lake's files and nothing else on this machine or network.
@@ -30,7 +30,13 @@ def connect(settings: Settings) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
     connection.execute(f"SET allowed_directories = [{_text(manifest.root + '/')}]")
     for name in EXTRACTS:
-        connection.execute(_view(manifest, name))
+        try:
+            connection.execute(_view(manifest, name))
+        except duckdb.Error as error:
+            raise LakeError(
+                f"{name} of the newest run in the lake {manifest.root} cannot be read: {_first_line(error)}",
+                do="`learnback check` extracts them anew",
+            ) from None
     connection.execute("SET enable_external_access = false; SET lock_configuration = true")
     return connection
 
@@ -53,7 +59,7 @@ def fetch(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[list[str], l
         return result.columns, result.fetchall()
     except duckdb.Error as error:
         raise UserError(
-            f"DuckDB cannot run this: {str(error).strip().splitlines()[0]}",
+            f"DuckDB cannot run this: {_first_line(error)}",
             do="`learnback sql` without a query lists the tables and their columns",
         ) from None
 
@@ -84,6 +90,10 @@ def _shown(column: Column) -> str:
     if column.kind == "uuid":
         return f"hex({column.name})::uuid AS {column.name}"
     return f"{column.name}::timestamp AS {column.name}" if column.kind == "time" else column.name
+
+
+def _first_line(error: duckdb.Error) -> str:
+    return str(error).strip().splitlines()[0]
 
 
 def _text(value: str) -> str:
