@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 import settings as settings_module
 from cli import running
 from cli.opening import open_store
-from cli.terminal import console, progress, quiet_prefect
+from cli.terminal import console, progress
 from contracts.errors import SettingsError
 from settings import Settings
 
@@ -36,14 +36,13 @@ def run(seed: int) -> None:
     loaded = _local_settings()
     as_of = last_weekly_moment(datetime.now(UTC))
     with progress("Starting …") as log:
-        quiet_prefect()
         server = prefect_server.start(loaded)  # it starts in the background while the world is made
+        prefect_environment.apply(loaded)
         with _step(log, "Starting PostgreSQL and migrating"):
             engine = open_store(loaded)
         _ensure_world(log, loaded, engine, seed, as_of)
         with _step(log, "Starting the Prefect server"):
             prefect_server.wait_ready(server)
-            prefect_environment.apply(loaded)
         record = running.run_flow(tenants=[], as_of=as_of, dry_run=False)
         with _step(log, "Rescoring every lead with the weights in force"):
             scored = running.rescore(engine, [])

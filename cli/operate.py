@@ -19,9 +19,8 @@ def up(json: JsonOption = False) -> None:
     """
     import settings
     from cli import up as local
-    from cli.terminal import progress, quiet_prefect
+    from cli.terminal import progress
 
-    quiet_prefect()
     loaded = settings.load()
     with progress("Starting what is not running …"):
         standing = local.up(loaded)
@@ -43,18 +42,14 @@ def status(json: JsonOption = False) -> None:
     """What runs now, where the UI is, and when each deployment runs next. Starts nothing."""
     import settings
     from cli import up as local
-    from cli.terminal import quiet_prefect
 
-    quiet_prefect()
     local.show(local.standing(settings.load()), as_json=json)
 
 
 def doctor(json: JsonOption = False) -> None:
     """Look for what is misconfigured, and say how to mend it. Ends with 2 when something must be mended first."""
     from cli import doctor as examination
-    from cli.terminal import quiet_prefect
 
-    quiet_prefect()
     lines = examination.examine()
     examination.show(lines, as_json=json)
     if examination.failed(lines):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import settings as settings_module
-from cli.terminal import console, print_json, progress, quiet_prefect
+from cli.terminal import console, print_json, progress
 from contracts.errors import UserError
 from contracts.runs import LearningReport
 from settings import Settings
@@ -33,11 +34,11 @@ def _prepare(loaded: Settings) -> None:
     from adapters import prefect_environment, prefect_server
     from cli.opening import open_store
 
-    quiet_prefect()
-    handle = prefect_server.start(loaded)
-    open_store(loaded)  # while the server starts
-    prefect_server.wait_ready(handle)
+    server = prefect_server.start(loaded)
     prefect_environment.apply(loaded)
+    import_module("flows.pattern_learning")  # seconds, in which the server starts
+    open_store(loaded)
+    prefect_server.wait_ready(server)
 
 
 def run_flow(*, tenants: Sequence[str], as_of: datetime | None, dry_run: bool) -> ReportInput:

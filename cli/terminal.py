@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,8 +66,3 @@ def progress(doing: str) -> Iterator[logging.Logger]:
         finally:
             log.removeHandler(handler)
             log.setLevel(level)
-
-
-def quiet_prefect() -> None:
-    """In a terminal the stages above are the progress; Prefect's own chatter goes to its server only."""
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")

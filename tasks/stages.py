@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from tasks.run import Run
 
 log = logging.getLogger("learnback")
+log.setLevel(logging.INFO)  # a worker would leave it at WARNING, and the run's log empty
 
 
 @contextmanager
