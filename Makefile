@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test check bench look lock clean
+.PHONY: demo test check bench look reference lock clean
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Python {v.major}.{v.minor} was found, and 3.11 or newer is needed. Name one: make PYTHON=/path/to/python3.11")'
@@ -29,6 +29,9 @@ bench: $(STAMP)  ## every benchmark, each beside its peer or limit
 
 look: $(STAMP)  ## pictures of the report and of the Prefect UI, through headless Chromium
 	@$(BIN)/python -m tests.look
+
+reference: $(STAMP)  ## renew the pages of docs/reference that are written from the code
+	@$(BIN)/python -m tests.architecture.reference
 
 lock: $(STAMP)  ## renew requirements.lock from the ranges in pyproject.toml (needs uv)
 	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
