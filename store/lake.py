@@ -9,6 +9,7 @@ which know folders and object stores alike.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -296,11 +297,13 @@ def discard(root: str, run_id: UUID) -> None:
 
 
 RUN_ID_LENGTH = 36
+_RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def _expired(name: str, modified: datetime, alive: set[str], dead: set[str], horizon: datetime) -> bool:
+    """Only what is named after a run can expire: a user may keep other files in the same folder."""
     run = name[:RUN_ID_LENGTH]
-    return run in dead or (run not in alive and modified < horizon)
+    return run in dead or (_RUN_ID.fullmatch(run) is not None and run not in alive and modified < horizon)
 
 
 def _verify(root: str, files: Iterable[LakeFile]) -> None:

@@ -18,11 +18,14 @@ from contracts.learning import Learner, Ruling
 from contracts.runs import LearningReport, State
 from reports.records import ReportInput
 from settings import Settings
-from store import ledger, tenants
+from store import lake, ledger, tenants
 from tasks.connections import store
 from tasks.request import LearningRequest
 
 FLOW = "pattern-learning"
+
+KEPT_RUNS = 4
+"""Runs whose extracts stay in the lake: a month of weeks to look into with `learnback sql`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,7 @@ def closing(run: Run, stages: Callable[[Run], ReportInput]) -> ReportInput:
         ledger.close_run(engine, run.id, State.FAILED, error=sentence)
         raise
     ledger.close_run(engine, run.id, State.DONE, report=_numbers(record.report))
+    lake.prune(lake.open(run.settings), keep=KEPT_RUNS)
     return record
 
 

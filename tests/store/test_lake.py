@@ -85,11 +85,14 @@ def test_prune_keeps_the_newest_runs_and_what_may_still_be_written(tmp_path: Pat
         path.write_bytes(b"")
     os.utime(crashed, (NOW.timestamp(),) * 2)
     os.utime(writing, ((NOW + timedelta(days=3)).timestamp(),) * 2)
+    foreign = tmp_path / "somebody else's.parquet"
+    foreign.write_bytes(b"")
+    os.utime(foreign, (0, 0))
 
     assert lake.prune(str(tmp_path), keep=2) == 4  # data, manifest and table of the first run, and the crashed file
     assert {manifest.run_id for manifest in lake.runs(str(tmp_path))} == {UUID(int=2), UUID(int=3)}
     assert lake.scan(runs[1], "tenants").collect().height == 1
-    assert (crashed.exists(), writing.exists()) == (False, True)
+    assert (crashed.exists(), writing.exists(), foreign.exists()) == (False, True, True)
     assert lake.prune(str(tmp_path / "nothing")) == 0
 
 
