@@ -46,30 +46,30 @@ def verdicts(report: LearningReport) -> RenderableType:
 
 
 def learned_beside_planted(record: ReportInput) -> RenderableType:
-    """A table of simulated tenants: true weights, learned ones, what was published, and whether that was right."""
+    """A table of simulated tenants: true weights, learned ones, what was published, and whether that was right.
+
+    One line a tenant from 80 columns on.
+    """
     rows = truth.compare(record)
     table = _table()
     table.add_column("Tenant")
-    table.add_column("Planted")
-    for name in ("True weights", "Learned"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("Ruling", no_wrap=True)
-    table.add_column("Was that right?")
+    for name in ("True weights", "Learned", "Ruling", "Right?"):
+        table.add_column(name, no_wrap=True)
     for row in rows:
         table.add_row(
-            escape(row.tenant),
-            row.planted,
-            _weights(row.true_weights),
+            Text(row.tenant, no_wrap=True, overflow="ellipsis"),  # what gives way where the terminal is narrow
+            _weights(row.true_weights) if row.true_weights else "none matters",
             _weights(row.learned_weights),
             _ruling(row.ruling),
-            Text(row.judgement, style="bold red" if row.wrong else ""),
+            Text(row.judgement.short, style="bold red" if row.wrong else ""),
         )
     order = words.listed(words.plain(name) for name in COMPONENTS)
-    return Group(table, Text(f"Weights in percent: {order}.", style="dim"), Text(truth.in_words(rows)))
+    legend = f"Weights in percent: {order}. Nearer: distance from the truth, of the defaults and of what was learned."
+    return Group(table, Text(legend, style="dim"), Text(truth.in_words(rows)))
 
 
 def _table() -> Table:
-    return Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    return Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
 
 
 def _ruling(word: str) -> Text:

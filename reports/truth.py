@@ -16,6 +16,18 @@ NEARER, SILENT = "nearer the truth", "rightly silent"
 
 
 @dataclass(frozen=True, slots=True)
+class Judgement:
+    """Whether a ruling was right, in full and in the two or three words that a terminal has room for.
+
+    wrong: it was a false claim.
+    """
+
+    full: str
+    short: str
+    wrong: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Compared:
     """One simulated tenant's WHO: what was planted, what was learned, what was done, and whether that was right."""
 
@@ -24,8 +36,14 @@ class Compared:
     true_weights: tuple[float, ...] | None
     learned_weights: tuple[float, ...] | None
     ruling: str
-    judgement: str
-    wrong: bool
+    judgement: Judgement
+
+    @property
+    def wrong(self) -> bool:
+        return self.judgement.wrong
+
+
+LEFT_OUT = Judgement("left out: its data is bad", "bad data")
 
 
 def compare(record: ReportInput) -> list[Compared]:
@@ -36,7 +54,7 @@ def compare(record: ReportInput) -> list[Compared]:
         if outcome.learner == who.NAME and (planted := _planted(record, outcome.tenant_id))
     ]
     rows += [
-        Compared(q.tenant, planted_in_words(p), _truth(p), None, words.QUARANTINED, "left out: its data is bad", False)
+        Compared(q.tenant, planted_in_words(p), _truth(p), None, words.QUARANTINED, LEFT_OUT)
         for q in record.report.quarantined
         if (p := _planted(record, q.tenant_id))
     ]
@@ -57,7 +75,7 @@ def planted_in_words(planted: Planted) -> str:
 def in_words(rows: list[Compared]) -> str:
     """The comparison in one sentence."""
     wrong = sum(row.wrong for row in rows)
-    nearer, silent = (sum(row.judgement.startswith(word) for row in rows) for word in (NEARER, SILENT))
+    nearer, silent = (sum(row.judgement.full.startswith(word) for row in rows) for word in (NEARER, SILENT))
     parts = [f"{words.plural(nearer, 'tenant')} got weights nearer the truth than the defaults"]
     if silent:
         parts.append(f"{words.count(silent)} with nothing to find got nothing")
@@ -77,34 +95,36 @@ def _truth(planted: Planted) -> tuple[float, ...] | None:
 
 
 def _compared(outcome: Outcome, planted: Planted, story: who.Story) -> Compared:
-    judgement, wrong = _judge(outcome, planted, story)
     return Compared(
         outcome.tenant,
         planted_in_words(planted),
         _truth(planted),
         story.weights,
         words.RULINGS[outcome.ruling],
-        judgement,
-        wrong,
+        _judge(outcome, planted, story),
     )
 
 
-def _judge(outcome: Outcome, planted: Planted, story: who.Story) -> tuple[str, bool]:
-    """(judgement in words, whether it was a false claim)."""
+def _judge(outcome: Outcome, planted: Planted, story: who.Story) -> Judgement:
     claims = outcome.ruling is Ruling.PUBLISH or outcome.version > 0
     if claims and planted.kind != "planted":
-        return "false: there was nothing better to learn", True
+        return Judgement("false: there was nothing better to learn", "false claim", wrong=True)
     if claims:
         return _distances(story.weights, planted.weights)
     if planted.kind != "planted":
-        return f"{SILENT}: nothing to find", False
-    return ("rightly refused: too early" if planted.newcomer else "not yet: evidence too thin"), False
+        return Judgement(f"{SILENT}: nothing to find", SILENT)
+    if planted.newcomer:
+        return Judgement("rightly refused: too early", "too early")
+    return Judgement("not yet: evidence too thin", "not yet")
 
 
-def _distances(learned: tuple[float, ...] | None, truth: tuple[float, ...] | None) -> tuple[str, bool]:
+def _distances(learned: tuple[float, ...] | None, truth: tuple[float, ...] | None) -> Judgement:
     """How far learned and default weights are from the truth; a claim that is no nearer than the defaults is false."""
     if learned is None or truth is None:
-        return "published", False
+        return Judgement("published", "published")
     off, default_off = who.distance(learned, truth), who.distance(DEFAULT_WEIGHTS, truth)
     said = f"{words.decimal(off)} off, the defaults {words.decimal(default_off)}"
-    return (f"{NEARER}: {said}", False) if off < default_off else (f"no nearer the truth: {said}", True)
+    moved = "→".join(words.decimal(distance).removeprefix("0") for distance in (default_off, off))
+    if off < default_off:
+        return Judgement(f"{NEARER}: {said}", f"nearer {moved}")
+    return Judgement(f"no nearer the truth: {said}", f"no nearer {moved}", wrong=True)

@@ -24,8 +24,8 @@ def written(record: ReportInput) -> str:
     return markdown.markdown(record)
 
 
-def _printed(table: object) -> str:
-    console = Console(width=140, record=True, file=StringIO())
+def _printed(table: object, width: int = 140) -> str:
+    console = Console(width=width, record=True, file=StringIO())
     console.print(table)
     return console.export_text()
 
@@ -58,10 +58,13 @@ def test_table_rows_are_rounded_and_complete(record: ReportInput) -> None:
         assert row["says or why"]
 
 
-def test_terminal_shows_learned_beside_planted(record: ReportInput) -> None:
-    text = _printed(terminal.learned_beside_planted(record))
-    assert all(tenant.name.split()[0] in text for tenant in record.tenants.values())
-    assert "rightly silent: nothing to find" in text
+def test_terminal_shows_learned_beside_planted_one_line_a_tenant(record: ReportInput) -> None:
+    text = _printed(terminal.learned_beside_planted(record), width=80)
+    for tenant in record.tenants.values():
+        assert sum(tenant.name.split()[0] in line for line in text.splitlines()) == 1
+    assert len(text.splitlines()) == len(record.tenants) + 6  # head, rule, and two sentences of two lines
+    assert "rightly silent" in text
+    assert "too early" in text
     assert "no claim was false" in text
 
 
