@@ -18,6 +18,7 @@ from store.lake import Manifest
 from tasks.check import last_volumes
 from tasks.checking import documents, groups, suite, verdict
 from tasks.checking.verdict import CheckResult
+from tasks.stages import counting
 
 
 def check(*, docs: bool, as_json: bool) -> None:
@@ -27,7 +28,7 @@ def check(*, docs: bool, as_json: bool) -> None:
         now = datetime.now(UTC)
         suite.load(suite.path_of(loaded))  # one that cannot be read is told before minutes of extraction
         verdict.warm_up()
-        manifest = extract.extract(loaded, run_id=uuid4(), as_of=now, now=now)
+        manifest = extract.extract(loaded, run_id=uuid4(), as_of=now, now=now, tell=counting())
         log.info("Checking every tenant's data …")
         result = _checked(loaded, manifest)
     if as_json:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +21,7 @@ from cli import running
 from cli.opening import open_store
 from cli.terminal import console, progress
 from contracts.errors import SettingsError
+from reports.records import ReportInput
 from settings import Settings
 
 TRUTH = "truth.json"
@@ -43,23 +47,36 @@ def run(seed: int) -> None:
         _ensure_world(log, loaded, engine, seed, as_of)
         with _step(log, "Starting the Prefect server"):
             prefect_server.wait_ready(server)
+        log.info("Opening the run …")
         record = running.run_flow(tenants=[], as_of=as_of, dry_run=False)
         with _step(log, "Rescoring every lead with the weights in force"):
             scored = running.rescore(engine, [])
         with _step(log, "Registering the deployments"):
             prefect_deployments.register(loaded)
 
+    console.print()
     console.print(terminal.learned_beside_planted(record))
+    console.print()
     console.print(terminal.summary(record.report), highlight=False)
     console.print(f"Rescored {sum(line.leads for line in scored):,} leads with the weights in force.", highlight=False)
-    for name, value in (
-        ("Report", record.report.html),
-        ("Prefect UI", server.ui_url),
-        ("Look around", "learnback patterns list · learnback sql · learnback status"),
-        ("Stop it", "learnback down"),
+    console.print(f"The demo took {time.perf_counter() - started:.0f} s.\n", highlight=False)
+    console.print(f"Report      {record.report.html}", highlight=False, soft_wrap=True)
+    console.print(f"Prefect UI  {server.ui_url}\n", highlight=False, soft_wrap=True)
+    _tell_what_is_next(record)
+
+
+def _tell_what_is_next(record: ReportInput) -> None:
+    """Commands that show more of what the demo made, as they can be typed here."""
+    learnback = "learnback" if shutil.which("learnback") else os.path.relpath(sys.argv[0])
+    shown = max(record.report.outcomes, key=lambda outcome: (outcome.version, outcome.outcomes)).tenant
+    for arguments, what in (
+        ("patterns list", "what is in force for whom, or why nothing is"),
+        (f'patterns show "{shown}" who', "one pattern, and on what evidence"),
+        ("sql", "which tables the lake has; then a query over them"),
+        ("up", "a worker: from then on it learns on Sundays at 02:00 UTC"),
+        ("down", "stop server and PostgreSQL; nothing is lost"),
     ):
-        console.print(f"{name + ':':<13}{value}", highlight=False, soft_wrap=True)
-    console.print(f"The demo took {time.perf_counter() - started:.0f} s.", highlight=False)
+        console.print(f"{learnback} {arguments}  [dim]# {what}[/dim]", highlight=False, soft_wrap=True)
 
 
 def _ensure_world(log: logging.Logger, loaded: Settings, engine: Engine, seed: int, as_of: datetime) -> None:
@@ -74,9 +91,10 @@ def _ensure_world(log: logging.Logger, loaded: Settings, engine: Engine, seed: i
         return
     with _step(log, "Simulating an agency with planted truth"):
         world = simulate(demo_world(), seed=seed, as_of=as_of)
-    with _step(log, f"Loading {world.leads.height:,} leads and {world.touches.height:,} touches"):
-        loading.load_tenants(engine, world.tenants)
+    loading.load_tenants(engine, world.tenants)
+    with _step(log, f"Loading {world.leads.height:,} leads"):
         loading.load_leads(engine, world.leads)
+    with _step(log, f"Loading {world.touches.height:,} touches"):
         loading.load_touches(engine, world.touches)
     _write(loaded.reports_home / TRUTH, {**world.truth.document(), "stamp": stamp})
 

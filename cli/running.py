@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from importlib import import_module
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
 def learn(*, tenants: Sequence[str], as_of: datetime | None, dry_run: bool) -> LearningReport:
     """Run `pattern-learning` here and now; the local server is found or started, so that the run is visible."""
     loaded = settings_module.load()
-    with progress("Starting …"):
-        _prepare(loaded)
+    with progress("Starting …") as log:
+        _prepare(loaded, log)
         return run_flow(tenants=tenants, as_of=as_of, dry_run=dry_run).report
 
 
-def _prepare(loaded: Settings) -> None:
+def _prepare(loaded: Settings, log: logging.Logger) -> None:
     """A ready store and a ready Prefect server, found or started; this process is set up to report to the latter."""
     from adapters import prefect_environment, prefect_server
     from cli.opening import open_store
@@ -37,8 +38,11 @@ def _prepare(loaded: Settings) -> None:
     server = prefect_server.start(loaded)
     prefect_environment.apply(loaded)
     import_module("flows.pattern_learning")  # seconds, in which the server starts
+    log.info("Opening the store …")
     open_store(loaded)
+    log.info("Waiting for the Prefect server …")
     prefect_server.wait_ready(server)
+    log.info("Opening the run …")
 
 
 def run_flow(*, tenants: Sequence[str], as_of: datetime | None, dry_run: bool) -> ReportInput:

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from uuid import UUID
 
 from rich.console import Console
-from rich.status import Status
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-console = Console()
-errors = Console(stderr=True)
+PIPED_WIDTH = 120
+"""Columns where stdout is no terminal: files and pipes have room."""
+
+
+def _width(stream: TextIO) -> int | None:
+    """None: as wide as the terminal is, or as COLUMNS says."""
+    return None if stream.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH
+
+
+console = Console(width=_width(sys.stdout))
+errors = Console(stderr=True, width=_width(sys.stderr))
 
 
 def print_json(value: Any) -> None:
@@ -35,21 +45,33 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form here")
 
 
-class _Progress(logging.Handler):
-    """Stage announcements → a spinner with what is being done, then a line with what it took."""
+class _Announcements(logging.Handler):
+    """What is being done → a spinner that counts its seconds; what was done → a line with what it took.
 
-    def __init__(self, status: Status) -> None:
+    An announcement that begins like the one before it tells how far the same work is, and the seconds run on.
+    """
+
+    def __init__(self, shown: Progress, doing: str) -> None:
         super().__init__(logging.INFO)
-        self.status = status
+        self.shown, self.doing = shown, doing
+        self.line = shown.add_task(doing)
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
         if record.levelno >= logging.WARNING:
-            errors.print(message, style="yellow", highlight=False)
-        elif message.endswith("…"):
-            self.status.update(message)
+            errors.print(f"  {message}", style="yellow", highlight=False, markup=False)
+        elif not message.endswith("…"):
+            errors.print(f"  {message}", style="dim", highlight=False, markup=False)
+        elif _subject(message) == _subject(self.doing):
+            self.shown.update(self.line, description=message)
         else:
-            errors.print(f"  {message}", style="dim", highlight=False)
+            self.doing = message
+            self.shown.reset(self.line, description=message)
+
+
+def _subject(message: str) -> str:
+    """`Loading touches: 20,000 rows …` → `Loading touches`."""
+    return message.removesuffix(" …").partition(":")[0]
 
 
 @contextmanager
@@ -57,8 +79,9 @@ def progress(doing: str) -> Iterator[logging.Logger]:
     """Show every stage that the project logs while the block runs; on stderr, so that stdout stays for results."""
     log = logging.getLogger("learnback")
     level = log.level
-    with errors.status(doing) as status:
-        handler = _Progress(status)
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=errors, transient=True) as shown:
+        handler = _Announcements(shown, doing)
         log.addHandler(handler)
         log.setLevel(logging.INFO)
         try:

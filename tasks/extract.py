@@ -13,14 +13,14 @@ from tasks.checking import suite, verdict
 from tasks.passing import whole
 from tasks.run import Run
 from tasks.slices import record_extracted
-from tasks.stages import stage
+from tasks.stages import EXTRACTING, counting, stage
 
 
 def extract(run: Run) -> Manifest:
     """The run's manifest: which Parquet files hold what was known at `as_of`."""
     suite.load(suite.path_of(run.settings))  # one that cannot be read is told before minutes of extraction
     with (
-        stage(run, "extract", "Extracting tenants, leads and touches"),
+        stage(run, "extract", EXTRACTING),
         extraction.planned(run.settings, run_id=run.id, as_of=run.as_of, now=run.now) as plan,
     ):
         verdict.warm_up()  # the checks' library takes seconds to import, and extraction waits for the server
@@ -34,4 +34,4 @@ def extract(run: Run) -> Manifest:
 @task(name="extract", task_run_name="extract stream {stream}", cache_policy=NO_CACHE)
 def extract_stream(run: Run, plan: Plan, stream: int) -> tuple[LakeFile, ...]:
     """One stream's share of every extract, written by tenant group."""
-    return extraction.extract_stream(run.settings, plan, stream)
+    return extraction.extract_stream(run.settings, plan, stream, tell=counting(f" by stream {stream + 1}"))
