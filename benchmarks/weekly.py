@@ -37,7 +37,7 @@ from settings import Settings
 from store import embedded, extract, lake, migrate, source
 
 EXTRACTS = Path(__file__).with_name("weekly_extracts")
-QUICK = Size(leads=100_000, touches=1_000_000)
+QUICK = Size(leads=40_000, touches=400_000)
 ROUNDS = 3
 SEED = 7
 
@@ -61,8 +61,13 @@ def measure(arguments: argparse.Namespace) -> list[Figure]:
         own = settings_module.load(home=base.home, source_url=world, extracts=EXTRACTS, lake=str(Path(folder) / "lake"))
         floor(own)  # warms the cache
         rounds = [one_round(own, number, console) for number in range(1, ROUNDS + 1)]
+        typed = settings_module.load(
+            home=base.home, database_url=login_url(base, size.database), lake=str(Path(folder) / "typed")
+        )
+        floor(typed, world)
+        beside = Round(floor(typed, world), extraction(typed))
         console.print("Running `learnback learn` …")
-        return figures(size, rounds, learned(own, store_for(base, size)))
+        return figures(size, rounds, beside, learned(own, store_for(base, size)))
 
 
 def one_round(own: Settings, number: int, console: Console) -> Round:
@@ -80,7 +85,11 @@ def prepared(base: Settings, size: Size, console: Console) -> str:
         console.print(f"Making {size.touches:,} touches of {size.leads:,} leads, once …")
         recreate(connection, size.database)
     weekly_world.build(url, size, SEED, console.print)
+    console.print("Copying them into Learnback's own tables …")
+    migrate.upgrade(settings_module.load(home=base.home, database_url=login_url(base, size.database)))
     with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(weekly_world.OURS)
+        connection.execute("VACUUM (ANALYZE)")
         connection.execute("CREATE TABLE agency.finished ()")
     return url
 
@@ -108,13 +117,21 @@ def database_url(base: Settings, name: str) -> str:
     return urlunsplit(parts._replace(path=f"/{name}"))
 
 
-def floor(own: Settings) -> float:
-    """Seconds until psql has taken and discarded both queries' rows as binary COPY, one connection."""
+def login_url(base: Settings, name: str) -> str:
+    """The same as the login that a store is used with."""
+    return urlunsplit(urlsplit(embedded.start(base))._replace(path=f"/{name}"))
+
+
+def floor(own: Settings, address: str | None = None) -> float:
+    """Seconds until psql has taken and discarded both queries' rows as binary COPY, one connection.
+
+    address: where it connects; the source unless given.
+    """
     began = time.perf_counter()
     declared = source.queries(own)
     for name in ("leads", "touches"):
         statement = f"COPY ({declared[name].render(AS_OF, AS_OF)}) TO STDOUT (FORMAT binary)"
-        command = [str(psql()), "--quiet", "--no-psqlrc", "--command", statement, source.source(own).address]
+        command = [str(psql()), "--quiet", "--no-psqlrc", "--command", statement, address or source.source(own).address]
         done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         if done.returncode:
             raise DatabaseError(f"the floor could not be measured: {done.stderr.strip().splitlines()[0]}")
@@ -185,13 +202,12 @@ def store_for(base: Settings, size: Size) -> str:
     name = f"{size.database}_store"
     with psycopg.connect(embedded.superuser_url(base), autocommit=True) as connection:
         recreate(connection, name)
-    parts = urlsplit(embedded.start(base))
-    url = urlunsplit(parts._replace(path=f"/{name}"))
+    url = login_url(base, name)
     migrate.upgrade(settings_module.load(home=base.home, database_url=url))
     return url
 
 
-def figures(size: Size, rounds: Sequence[Round], run: Run) -> list[Figure]:
+def figures(size: Size, rounds: Sequence[Round], typed: Round, run: Run) -> list[Figure]:
     floor_s = statistics.median(each.floor for each in rounds)
     extract_s = statistics.median(each.extraction for each in rounds)
     ratio = statistics.median(each.extraction / each.floor for each in rounds)
@@ -202,6 +218,12 @@ def figures(size: Size, rounds: Sequence[Round], run: Run) -> list[Figure]:
         Figure("rows", size.leads + size.touches, f"leads and touches of {size.tenants} tenants"),
         Figure("floor_s", floor_s, "binary COPY of the same expressions, one connection, s", f"each: {floors}"),
         Figure("extract_s", extract_s, "extraction into Parquet by tenant group, s"),
+        Figure(
+            "typed_extract_s",
+            typed.extraction,
+            "the same rows from Learnback's own typed columns, s",
+            f"floor {typed.floor:.1f}: {typed.extraction / typed.floor:.2f} ×",
+        ),
         Figure("total_s", run.total, "extract to published, s", stages),
         Figure("extract_ratio", ratio, "extraction ÷ floor", target="≤ 1.2"),
         Figure("total_ratio", run.total / floor_s, "everything ÷ floor", target="≤ 2.0"),
