@@ -52,7 +52,8 @@ def score(tenant: TenantOption = None, json: JsonOption = False) -> None:
         print_json(scored)
         return
     for line in scored:
-        console.print(f"{line.tenant}: {line.leads:,} leads scored; {line.because}", highlight=False)
+        left = f"; {line.unscored:,} have a component outside 0 to 1, and keep what they had" if line.unscored else ""
+        console.print(f"{line.tenant}: {line.leads:,} leads scored; {line.because}{left}", highlight=False)
 
 
 def report(

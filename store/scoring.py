@@ -10,10 +10,17 @@ import polars as pl
 from sqlalchemy import Engine, select
 
 from contracts.canonical import canonical_json
-from contracts.outcomes import COMPONENTS
+from contracts.outcomes import COMPONENTS, LEADS
 from store.loading import copied, table_of
 from store.scope import batch_scope, tenant_scope
 from store.tables import Leads, ScoreVersions
+
+DESCRIBING = {
+    column.name: pl.Int64() if column.kind == "int" else pl.String()
+    for column in LEADS.columns
+    if not column.required and column.kind in ("text", "int")
+}
+"""Columns of the contract that say what a lead is, and their types."""
 
 DEFAULT = "default"
 """The score version of the documented default weights."""
@@ -24,12 +31,15 @@ def score_version(version: int) -> str:
     return f"who:{version}" if version else DEFAULT
 
 
-def read_components(engine: Engine, tenant_id: UUID) -> pl.DataFrame:
-    """(leads,) tenant_id and lead_id as 16 bytes, and the five components as floats, null where the source had none."""
-    columns = (Leads.tenant_id, Leads.id, *(getattr(Leads, name) for name in COMPONENTS))
+def read_leads(engine: Engine, tenant_id: UUID) -> pl.DataFrame:
+    """One tenant's leads, by id: tenant_id and lead_id as 16 bytes, COMPONENTS as floats, DESCRIBING as texts and ints.
+
+    A component is null where the source brought none; the columns that describe a lead are what rules then look at.
+    """
+    columns = (Leads.tenant_id, Leads.id, *(getattr(Leads, name) for name in (*COMPONENTS, *DESCRIBING)))
     with tenant_scope(engine, tenant_id) as connection:
         rows = connection.execute(select(*columns).order_by(Leads.id)).all()
-    schema = {"tenant_id": pl.Binary, "lead_id": pl.Binary} | dict.fromkeys(COMPONENTS, pl.Float64)
+    schema = {"tenant_id": pl.Binary(), "lead_id": pl.Binary()} | dict.fromkeys(COMPONENTS, pl.Float64()) | DESCRIBING
     return pl.DataFrame([(row[0].bytes, row[1].bytes, *row[2:]) for row in rows], schema=schema, orient="row")
 
 

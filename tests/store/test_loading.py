@@ -192,7 +192,7 @@ def test_scores_are_written_to_their_tenant_and_only_where_they_differ(engine: E
     people = leads(tenant_ids)
     loading.load_leads(engine, people)
     mine = UUID(bytes=tenant_ids[1])
-    components = scoring.read_components(engine, mine)
+    components = scoring.read_leads(engine, mine).select("tenant_id", "lead_id", *COMPONENTS)
     expected = people.filter(pl.col("tenant_id") == mine.bytes).select("tenant_id", "lead_id", *COMPONENTS)
     assert components.sort("lead_id").equals(expected.sort("lead_id"))
     scored = components.select("lead_id", score=pl.int_range(pl.len()) / 3, tier=pl.lit("warm"))
