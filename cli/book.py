@@ -165,8 +165,9 @@ def _in_words(said: Ruled) -> str:
     ruled = words.RULINGS[Ruling(said.ruling)]
     if not said.reason:
         return ruled
-    number = f" ({said.got:.3g}, wanted {said.wanted:.3g})" if said.got is not None and said.wanted is not None else ""
-    return f"{ruled}: {words.REASONS[Reason(said.reason)]}{number}"
+    reason = Reason(said.reason)
+    number = words.decided(reason, said.got, said.wanted)
+    return f"{ruled}: {words.REASONS[reason]}{f' ({number})' if number else ''}"
 
 
 def _until(moment: datetime | None) -> str:

@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from pathlib import Path
@@ -80,7 +80,8 @@ def progress(doing: str) -> Iterator[logging.Logger]:
     log = logging.getLogger("learnback")
     level = log.level
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    with Progress(*columns, console=errors, transient=True) as shown:
+    shown = Progress(*columns, console=errors, transient=True)
+    with shown if errors.is_terminal else nullcontext():
         handler = _Announcements(shown, doing)
         log.addHandler(handler)
         log.setLevel(logging.INFO)

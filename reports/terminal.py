@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from contracts.outcomes import COMPONENTS
+from contracts.refusal import Reason
 from contracts.runs import LearningReport
 from reports import truth, words
 from reports.records import ReportInput, ranked
@@ -35,7 +36,7 @@ def verdicts(report: LearningReport) -> RenderableType:
         table.add_row(
             escape(outcome.tenant),
             _ruling(words.RULINGS[outcome.ruling]),
-            words.sureness(outcome.confidence),
+            words.DASH if outcome.reason == Reason.UNCHANGED else words.sureness(outcome.confidence),
             words.count(outcome.outcomes),
             escape(words.because(outcome) or outcome.explained),
         )

@@ -115,18 +115,20 @@ def because(outcome: Outcome, refusal: Refusal | None = None) -> str:
     if outcome.ruling is Ruling.PUBLISH or not outcome.reason:
         return ""
     reason = Reason(outcome.reason)
-    number = _decided(refusal) if refusal and refusal.reason is reason else ""
-    detail = "" if number and outcome.detail == str(refusal) else outcome.detail.removeprefix(f"{reason}: ")
+    number = decided(reason, refusal.got, refusal.wanted) if refusal and refusal.reason is reason else ""
+    repeated = outcome.detail == str(refusal) if number else reason in _WITHOUT_NUMBERS
+    detail = "" if repeated else outcome.detail.removeprefix(f"{reason}: ")
     tail = "; ".join(part for part in (number, detail) if part)
     return f"{REASONS[reason]} ({tail})" if tail else REASONS[reason]
 
 
-def _decided(refusal: Refusal) -> str:
-    if refusal.reason in _WITHOUT_NUMBERS or not (finite(refusal.got) and finite(refusal.wanted)):
+def decided(reason: Reason, got: float | None, wanted: float | None) -> str:
+    """The number that decided, beside the one that was wanted; '' where the reason alone says it all."""
+    if reason in _WITHOUT_NUMBERS or got is None or wanted is None or not (finite(got) and finite(wanted)):
         return ""
-    if refusal.reason in _AS_SHARE:
-        return f"confidence {sureness(refusal.got)}, wanted {share(refusal.wanted)}"
-    return f"{refusal.got:,.3g}, wanted {refusal.wanted:,.3g}"
+    if reason in _AS_SHARE:
+        return f"confidence {sureness(got)}, wanted {share(wanted)}"
+    return f"{got:,.3g}, wanted {wanted:,.3g}"
 
 
 def defect(code: str) -> str:

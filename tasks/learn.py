@@ -62,7 +62,8 @@ def _priors(run: Run, learner: Learner, consenting: frozenset[UUID], summaries: 
         whole(run), whole(summaries), learner.name, whole(consenting), whole(book)
     ).result()
     if isinstance(learned, Refusal):
-        log.info("Population prior of %s: not learned, %s", learner.name, learned)
+        got = f"{learned.got:g} {learned.detail or 'outcomes'}, wanted {learned.wanted:g}"
+        log.info("Population prior of %s: not learned (%s)", learner.name, got)
         return book
     if not run.dry_run:
         priors.record(store(run.settings), learned, run_id=run.id)

@@ -44,6 +44,9 @@ def test_because_names_the_number_once() -> None:
     assert words.because(replace(outcome, detail=str(refusal)), refusal) == words.because(outcome, refusal)
     assert words.because(replace(outcome, detail=str(refusal))).endswith("(got 3, wanted 10)")
     assert words.because(outcome) == "too few outcomes to learn from"
+    unchanged = Refusal(Reason.UNCHANGED, 0, 1, "new resolved leads since version 1")
+    held = replace(outcome, ruling=Ruling.HOLD, reason=Reason.UNCHANGED, detail=str(unchanged))
+    assert words.because(held) == words.because(held, unchanged) == words.REASONS[Reason.UNCHANGED]
 
 
 def test_the_sentence_about_one_tenant_is_singular() -> None:
