@@ -10,13 +10,13 @@ from rich.table import Table
 
 import settings as settings_module
 from cli.learning import QUARANTINED
-from cli.terminal import console, print_json, progress
+from cli.opening import open_store
+from cli.terminal import console, open_page, print_json, progress
 from contracts.defects import CATALOGUE
 from settings import Settings
 from store import extract
 from store.lake import Manifest
-from tasks.check import last_volumes
-from tasks.checking import documents, groups, suite, verdict
+from tasks.checking import documents, groups, suite, verdict, volumes
 from tasks.checking.verdict import CheckResult
 from tasks.stages import counting
 
@@ -25,6 +25,7 @@ def check(*, docs: bool, as_json: bool) -> None:
     """Check everything that a run would check."""
     loaded = settings_module.load()
     with progress("Checking the source against the contract …") as log:
+        open_store(loaded)
         now = datetime.now(UTC)
         suite.load(suite.path_of(loaded))  # one that cannot be read is told before minutes of extraction
         verdict.warm_up()
@@ -44,14 +45,13 @@ def check(*, docs: bool, as_json: bool) -> None:
         _show(result)
     if docs:
         page = documents.write_docs(result, loaded.root / "data_docs")
-        console.print(f"{page}", highlight=False, soft_wrap=True)
-        typer.launch(page.as_uri())
+        open_page(page)
     if result.quarantined:
         raise typer.Exit(QUARANTINED)
 
 
 def _checked(loaded: Settings, manifest: Manifest) -> CheckResult:
-    last = last_volumes(loaded, manifest)
+    last = volumes.last_volumes(loaded, manifest)
     return verdict.conclude(
         loaded, manifest, [groups.check_group(manifest, group, last) for group in range(manifest.groups)]
     )

@@ -61,9 +61,10 @@ def report(
 ) -> None:
     """Show the newest run's report: what was learned, for whom, on what evidence."""
     from cli import running
-    from cli.terminal import console
+    from cli.terminal import console, open_page
 
     path = running.latest_report()
-    console.print(f"{path}", highlight=False, soft_wrap=True)
     if open_it:
-        typer.launch(path.as_uri())
+        open_page(path)
+    else:
+        console.print(f"{path}", highlight=False, soft_wrap=True)

@@ -14,8 +14,12 @@ from pathlib import Path
 from typing import Any, TextIO
 from uuid import UUID
 
+import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+SCREENS = {"DISPLAY", "WAYLAND_DISPLAY"}
+"""Without one of these variables, opening a page elsewhere only makes its helpers complain."""
 
 PIPED_WIDTH = 120
 """Columns where stdout is no terminal: files and pipes have room."""
@@ -90,3 +94,10 @@ def progress(doing: str) -> Iterator[logging.Logger]:
         finally:
             log.removeHandler(handler)
             log.setLevel(level)
+
+
+def open_page(page: Path) -> None:
+    """Say where a page lies, and open it where there is a screen to open it on."""
+    console.print(f"{page}", highlight=False, soft_wrap=True)
+    if sys.platform in ("darwin", "win32") or SCREENS & os.environ.keys():
+        typer.launch(page.as_uri())

@@ -11,10 +11,9 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from contracts.runs import Quarantined, Slice
-from settings import Settings
 from store import lake, ledger, loading, quarantine
 from store.lake import Manifest
-from tasks.checking import groups, verdict
+from tasks.checking import groups, verdict, volumes
 from tasks.checking.groups import GroupCheck, Volumes
 from tasks.checking.marks import ROW_ID
 from tasks.checking.verdict import CheckResult
@@ -63,7 +62,7 @@ class Checked:
 def check(run: Run, manifest: Manifest) -> Checked:
     """Count every defect, drop what may be dropped, and leave out whom the suite of expectations fails."""
     with stage(run, "check", "Checking every tenant's data"):
-        last = last_volumes(run.settings, manifest)
+        last = volumes.last_volumes(run.settings, manifest)
         futures = [check_group.submit(whole(manifest), group, whole(last)) for group in run.groups]
         result = conclude.submit(whole(run), whole(manifest), whole([future.result() for future in futures])).result()
         checked = _select(run, result)
@@ -114,24 +113,7 @@ def _remember(run: Run, checked: Checked) -> None:
     looked_at = checked.passed | {left_out.tenant_id for left_out in checked.quarantined}
     quarantine.close_mended(engine, looked_at, checked.quarantined)
     for extract in ROW_ID:
-        piece = Slice(_volume_of(extract), ALL_GROUPS)
+        piece = Slice(volumes.stage_of(extract), ALL_GROUPS)
         rows = {UUID(bytes=row["tenant_id"]): row[extract] for row in checked.result.quality.iter_rows(named=True)}
         ledger.begin(engine, run.id, piece, input_hash="", code_version=run.code_version)
         ledger.finish(engine, run.id, piece, output="", rows=sum(rows.values()), tenant_rows=rows)
-
-
-def last_volumes(settings: Settings, manifest: Manifest) -> Volumes:
-    """Rows by tenant and extract of the run to compare with: the newest finished one that is no later as of.
-
-    Dry runs and `learnback check` leave none behind, so that looking at a collapse twice does not make it normal.
-    """
-    found: dict[UUID, dict[str, int]] = {}
-    for extract in ROW_ID:
-        rows = ledger.last_rows(store(settings), _volume_of(extract), as_of=manifest.as_of, before=manifest.run_id)
-        for tenant, count in rows.items():
-            found.setdefault(tenant, {})[extract] = count
-    return found
-
-
-def _volume_of(extract: str) -> str:
-    return f"volume/{extract}"

@@ -7,8 +7,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from tasks.run import Run
+if TYPE_CHECKING:
+    from tasks.run import Run
 
 log = logging.getLogger("learnback")
 
