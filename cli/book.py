@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 import settings as settings_module
 from algorithms import registry
+from cli import payloads
 from cli.opening import open_store
 from cli.terminal import console, print_json
 from contracts.errors import UserError
@@ -23,6 +24,9 @@ from store import tenants as tenant_store
 from store.book import Version
 from store.tenants import Tenant
 from store.verdicts import Ruled
+
+MOST_CHANGES = 40
+"""Changed values that a terminal shows."""
 
 
 def list_heads(tenant: str | None, *, as_json: bool) -> None:
@@ -59,7 +63,8 @@ def show(tenant: str, pattern_type: str, version: int | None, *, as_json: bool) 
     if as_json:
         print_json(found)
         return
-    console.print(f"[bold]{tenant} · {found.pattern_type} · version {found.version}[/bold]", highlight=False)
+    name = tenant_store.resolve(engine, tenant).name
+    console.print(f"[bold]{name} · {found.pattern_type} · version {found.version}[/bold]", highlight=False)
     console.print(registry.learner(found.pattern_type).explain(found.payload), highlight=False)
     facts = {
         "learned from": f"{found.evidence.sample_size:,} resolved leads, {found.evidence.outcomes:,} outcomes "
@@ -72,8 +77,8 @@ def show(tenant: str, pattern_type: str, version: int | None, *, as_json: bool) 
     }
     for name, value in facts.items():
         console.print(f"  {name:<13}{value}", highlight=False)
-    for path, value in _leaves({"judged on": found.verdict.get("judged_on", {}), "payload": found.payload}):
-        console.print(f"  {path} = {value}", highlight=False, style="dim")
+    for heading, part in (("Judged on", found.verdict.get("judged_on") or {}), ("Payload", found.payload)):
+        console.print(f"\n[bold]{heading}[/bold]", payloads.drawn(part), highlight=False)
 
 
 def diff(tenant: str, pattern_type: str, before: int | None, after: int | None, *, as_json: bool) -> None:
@@ -83,19 +88,25 @@ def diff(tenant: str, pattern_type: str, before: int | None, after: int | None, 
     new = _find(engine, whose, _known(pattern_type), after)
     old_number = new.replaced if before is None else before
     old: Mapping[str, Any] = book.version(engine, whose.id, pattern_type, old_number).payload if old_number else {}
-    left, right = dict(_leaves(old)), dict(_leaves(new.payload))
+    left, right = dict(payloads.leaves(old)), dict(payloads.leaves(new.payload))
     changed = [
         {"path": path, "before": left.get(path), "after": right.get(path)}
-        for path in sorted(left.keys() | right.keys())
+        for path in dict.fromkeys((*right, *left))
         if left.get(path) != right.get(path)
     ]
     if as_json:
         print_json({"before": old_number, "after": new.version, "changed": changed})
         return
-    named = f"version {old_number}" if old_number else "nothing (the defaults hold no payload)"
-    console.print(f"{tenant} · {pattern_type}: from {named} to version {new.version}", highlight=False)
-    for change in changed:
-        console.print(f"  {change['path']}: {_or_absent(change['before'])} → {_or_absent(change['after'])}")
+    if not old_number:
+        console.print(f"Version {new.version} replaced the defaults, which hold no payload: all of it is new.")
+        console.print(registry.learner(pattern_type).explain(new.payload), highlight=False)
+        return
+    console.print(f"{whose.name} · {pattern_type}: from version {old_number} to version {new.version}", highlight=False)
+    for change in changed[:MOST_CHANGES]:
+        moved = f"{payloads.shown(change['before'])} → {payloads.shown(change['after'])}"
+        console.print(f"  {change['path']}: {moved}", highlight=False, markup=False)
+    if len(changed) > MOST_CHANGES:
+        console.print(f"  … and {len(changed) - MOST_CHANGES} more; --json gives all", style="dim", highlight=False)
 
 
 def history(tenant: str, pattern_type: str, *, as_json: bool) -> None:
@@ -174,16 +185,3 @@ def _until(moment: datetime | None) -> str:
     if moment is None:
         return ""
     return f"{moment:%Y-%m-%d}" + (" (expired)" if moment < datetime.now(UTC) else "")
-
-
-def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every number and word of a payload with its path, such as dimensions.3.rate."""
-    if not isinstance(value, Mapping | list | tuple):
-        yield path, value
-        return
-    for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):
-        yield from _leaves(item, f"{path}.{key}" if path else str(key))
-
-
-def _or_absent(value: Any) -> str:
-    return "absent" if value is None else str(value)

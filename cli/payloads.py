@@ -1,0 +1,85 @@
+"""How a payload reads in a terminal: whatever learner made it, as names, numbers and small tables.
+
+A list of texts in a payload (such as WHO's components) names the entries of the lists beside it that are as long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+MOST_ROWS = 12
+"""Rows of a list that a terminal shows; `--json` gives all."""
+
+
+def drawn(payload: Mapping[str, Any]) -> RenderableType:
+    """Single values and short lists as lines, lists of records as tables."""
+    records = {name: value for name, value in payload.items() if _records(value)}
+    facts = Table.grid(padding=(0, 2))
+    for path, value in leaves({name: value for name, value in payload.items() if name not in records}):
+        facts.add_row(f"  {path}", shown(value))
+    return Group(facts, *(_table(name, rows) for name, rows in records.items()))
+
+
+def leaves(value: Any, path: str = "", names: Sequence[str] = ()) -> Iterator[tuple[str, Any]]:
+    """Every number and word with its path, such as weights.authority or dimensions.country/india.rate."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from leaves(item, f"{path}.{key}" if path else str(key), _names(value))
+    elif isinstance(value, list | tuple):
+        labels = _labels(value, names)
+        if labels != list(value):  # a list that only names others says nothing itself
+            for label, item in zip(labels, value, strict=True):
+                yield from leaves(item, f"{path}.{label}")
+    else:
+        yield path, value
+
+
+def shown(value: Any) -> str:
+    """A leaf for people: four decimals, no exponents of nothing."""
+    if isinstance(value, float):
+        return f"{round(value, 4) + 0.0:g}"
+    return "absent" if value is None else str(value)
+
+
+def _names(value: Mapping[str, Any]) -> list[str]:
+    """The one list of distinct texts in a mapping, or nothing."""
+    found = [item for item in value.values() if isinstance(item, list | tuple) and _are_names(item)]
+    return list(found[0]) if len(found) == 1 else []
+
+
+def _are_names(items: Sequence[Any]) -> bool:
+    return len(items) > 0 and all(isinstance(item, str) for item in items) and len(set(items)) == len(items)
+
+
+def _labels(items: Sequence[Any], names: Sequence[str]) -> list[str]:
+    """What to call each entry: the name beside it, the words in it, or its place."""
+    if len(names) == len(items):
+        return list(names)
+    words = ["/".join(text for text in item.values() if isinstance(text, str)) for item in items if _is_record(item)]
+    return (
+        words if len(words) == len(items) and _are_names(words) and all(words) else [str(n) for n in range(len(items))]
+    )
+
+
+def _is_record(value: Any) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _records(value: Any) -> bool:
+    return isinstance(value, list | tuple) and len(value) > 0 and all(map(_is_record, value))
+
+
+def _table(name: str, rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0), title=name, title_justify="left")
+    columns = sorted(rows[0], key=lambda column: not isinstance(rows[0][column], str))  # words before numbers
+    for column in columns:
+        table.add_column(column)
+    for row in rows[:MOST_ROWS]:
+        table.add_row(*(Text(shown(row.get(column))) for column in columns))
+    more = len(rows) - MOST_ROWS
+    return Group("", table, Text(f"… and {more} more; --json gives all", style="dim")) if more > 0 else Group("", table)
