@@ -319,7 +319,14 @@ def _finding(
         "newest_lead": datetime.fromtimestamp(history.created[-1] / 1e6, UTC).isoformat(),
     }
     evidence = Evidence(sample_size=len(sample.converted), outcomes=information(sample.converted))
-    return Finding(pattern.to_payload(), evidence, inputs_hash(history, config, context, prior), diagnostics)
+    oldest = history.created[-len(sample.converted)] / 1e6
+    return Finding(
+        pattern.to_payload(),
+        evidence,
+        inputs_hash(history, config, context, prior),
+        diagnostics,
+        window_start=datetime.fromtimestamp(oldest, UTC),
+    )
 
 
 def learner(config: WhoConfig) -> Learner:

@@ -37,12 +37,14 @@ class Finding:
     payload: what engines would read; a change in it is a new version.
     diagnostics: what people read; never hashed, never acted on.
     inputs_sha256: hash of the summary, the settings, the code version and the prior version that made it.
+    window_start: the oldest outcome that it was learned from, where outcomes have times.
     """
 
     payload: Payload
     evidence: Evidence
     inputs_sha256: str
     diagnostics: Payload = field(default_factory=dict)
+    window_start: datetime | None = None
 
 
 class Ruling(StrEnum):
@@ -82,6 +84,7 @@ class Incumbent:
     payload_sha256: str | None = None
     valid_until: datetime | None = None
     as_of: datetime | None = None  # what the head was learned as of: an older run may not replace it
+    withdrawn: Sequence[str] = ()  # inputs_sha256 of versions that were taken back: they do not return by themselves
 
 
 @dataclass(frozen=True, slots=True)

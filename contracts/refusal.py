@@ -20,6 +20,8 @@ class Reason(StrEnum):
     WORSE_LIFT = "worse_lift"  # it ranks better overall and worse among the top fifth
     UNCHANGED = "unchanged"  # same data, settings, code and priors as the head
     OLDER_THAN_HEAD = "older_than_head"  # the run's as-of lies before the head's; history does not move live heads
+    ROLLED_BACK = "rolled_back"  # a version with the same inputs was taken back, and nothing new is known since
+    HEAD_MOVED = "head_moved"  # somebody moved the head while the run was judging against another one
     DRY_RUN = "dry_run"  # it would have been published, and the run was asked not to
     # an engine falls back
     NO_PATTERN = "no_pattern"

@@ -32,6 +32,8 @@ REASONS = {
     Reason.WORSE_LIFT: "ranks better overall, but worse among the top fifth",
     Reason.UNCHANGED: "nothing new: same data, settings, code and priors as the version in force",
     Reason.OLDER_THAN_HEAD: "the version in force was learned from later data",
+    Reason.ROLLED_BACK: "this very version was taken back, and nothing new is known since",
+    Reason.HEAD_MOVED: "the head was moved while the run was judging: the next run judges anew",
     Reason.DRY_RUN: "dry run: it would have been published",
     Reason.NO_PATTERN: "nothing has been published, so the defaults decide",
     Reason.EXPIRED: "the published pattern has expired, so the defaults decide",
@@ -40,7 +42,14 @@ REASONS = {
 """Every reason code in words; each continues "held: …" or "refused: …". docs/reference/reasons.md explains them."""
 
 _AS_SHARE = {Reason.NOT_BETTER}  # got and wanted are probabilities
-_WITHOUT_NUMBERS = {Reason.OLDER_THAN_HEAD, Reason.DRY_RUN, Reason.UNCHANGED, Reason.QUARANTINED}
+_WITHOUT_NUMBERS = {
+    Reason.OLDER_THAN_HEAD,
+    Reason.ROLLED_BACK,
+    Reason.HEAD_MOVED,
+    Reason.DRY_RUN,
+    Reason.UNCHANGED,
+    Reason.QUARANTINED,
+}
 
 
 def finite(value: float | None) -> bool:

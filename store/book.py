@@ -42,7 +42,7 @@ class Publication:
     verdict: Verdict
     valid_until: datetime
     code_version: str
-    window_start: datetime | None = None  # the oldest outcome that it was learned from, where known
+    judged: int | None = None  # the version that it was judged against: it replaces that one or none; None: any
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def incumbents(engine: Engine, pattern_type: str) -> dict[UUID, Incumbent]:
     """What is in force for every tenant; version 0 with no payload where that is the defaults."""
     with learner_scope(engine) as connection:
         rows = connection.execute(sql.INCUMBENTS, {"type": pattern_type}).all()
-    return {row.tenant_id: Incumbent(*row[1:]) for row in rows}
+    return {row[0]: Incumbent(*row[1:-1], withdrawn=tuple(row[-1])) for row in rows}
 
 
 def publish(
@@ -102,8 +102,8 @@ def publish(
     """Put findings in force: insert each as an immutable version and move its head, all in one transaction.
 
     Returns the version in force of each tenant that was published. A finding with the payload and inputs of an earlier
-    version is that version: nothing is written twice. A tenant that was removed meanwhile is logged and missing from
-    the result; the others publish.
+    version is that version: nothing is written twice. Missing from the result are tenants that were removed meanwhile
+    (logged), and those whose head is no longer the one that was judged against; the others publish.
     """
     rows = [_row(publication, run_id, as_of, actor) for publication in publications]
     with batch_scope(engine) as batch:
@@ -243,7 +243,8 @@ def _row(publication: Publication, run_id: UUID, as_of: datetime, actor: str) ->
         "sample_size": finding.evidence.sample_size,
         "outcomes": finding.evidence.outcomes,
         "confidence": verdict.confidence,
-        "window_start": publication.window_start,
+        "window_start": finding.window_start,
+        "judged": publication.judged,
         "window_end": as_of,
         "code_version": publication.code_version,
         "run": run_id,

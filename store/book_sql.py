@@ -4,7 +4,11 @@ from sqlalchemy import text
 
 INCUMBENTS = text("""
     SELECT tenant.id AS tenant_id, coalesce(head.version, 0), pattern.payload, pattern.inputs_sha256,
-           pattern.payload_sha256, CASE WHEN head.version IS NOT NULL THEN head.valid_until END, pattern.window_end
+           pattern.payload_sha256, CASE WHEN head.version IS NOT NULL THEN head.valid_until END, pattern.window_end,
+           ARRAY(SELECT later.inputs_sha256 FROM patterns AS later
+                 WHERE later.tenant_id = tenant.id AND later.pattern_type = :type
+                   AND later.version > coalesce(head.version, 0)
+                 ORDER BY later.version)
     FROM tenants AS tenant
     LEFT JOIN pattern_heads AS head ON head.tenant_id = tenant.id AND head.pattern_type = :type
     LEFT JOIN patterns AS pattern
@@ -16,9 +20,11 @@ PUBLISH = """
     WITH before AS (
         SELECT coalesce(max(version), 0) AS version
         FROM pattern_heads WHERE tenant_id = %(tenant)s AND pattern_type = %(type)s
+    ), allowed AS (
+        SELECT version FROM before WHERE %(judged)s::integer IS NULL OR version = %(judged)s::integer
     ), known AS (
         SELECT version FROM patterns
-        WHERE tenant_id = %(tenant)s AND pattern_type = %(type)s
+        WHERE EXISTS (SELECT FROM allowed) AND tenant_id = %(tenant)s AND pattern_type = %(type)s
           AND payload_sha256 = %(payload_sha256)s AND inputs_sha256 = %(inputs_sha256)s
     ), inserted AS (
         INSERT INTO patterns (
@@ -30,7 +36,7 @@ PUBLISH = """
                before.version, %(payload)s::jsonb, %(payload_sha256)s, %(inputs_sha256)s, %(evidence)s::jsonb,
                %(verdict)s::jsonb, %(diagnostics)s::jsonb, %(sample_size)s, %(outcomes)s, %(confidence)s,
                %(window_start)s, %(window_end)s, %(code_version)s, %(run)s
-        FROM before WHERE NOT EXISTS (SELECT FROM known)
+        FROM before WHERE NOT EXISTS (SELECT FROM known) AND EXISTS (SELECT FROM allowed)
         RETURNING version
     ), published AS (
         SELECT version FROM known UNION ALL SELECT version FROM inserted
@@ -64,9 +70,9 @@ EXTEND = """
 RECORD_VERDICT = """
     INSERT INTO verdicts (
         tenant_id, run_id, pattern_type, ruling, reason, detail, got, wanted, confidence, version, judged_on)
-    VALUES (
-        %(tenant)s, %(run)s, %(type)s, %(ruling)s, %(reason)s, %(detail)s, %(got)s, %(wanted)s, %(confidence)s,
-        %(version)s, %(judged_on)s::jsonb)
+    SELECT id, %(run)s, %(type)s, %(ruling)s, %(reason)s, %(detail)s, %(got)s, %(wanted)s, %(confidence)s,
+           %(version)s, %(judged_on)s::jsonb
+    FROM tenants WHERE id = %(tenant)s  -- one that was removed meanwhile has no verdict
     ON CONFLICT DO NOTHING
 """
 

@@ -36,7 +36,7 @@ class Published:
 
 
 def publish(run: Run, findings: Findings, verdicts: Verdicts) -> Published:
-    """One transaction a learner: new versions, extended heads, verdicts."""
+    """Learner by learner: new versions first, then extended heads, then the record of verdicts; repeating is safe."""
     with stage(run, "publish", "Publishing"):
         ruled, versions = {}, {}
         for name in run.learner_names:
@@ -59,13 +59,21 @@ def publish_learner(
     incumbents: Mapping[UUID, Incumbent],
 ) -> tuple[dict[UUID, Verdict], dict[UUID, int]]:
     """Move the heads of one learner's patterns, and say for each tenant which version is in force."""
-    final = {tenant: _as_allowed(run, verdict, incumbents.get(tenant)) for tenant, verdict in ruled.items()}
+    final = {tenant: _as_allowed(run, said[tenant], ruled[tenant], incumbents.get(tenant)) for tenant in ruled}
     versions = {tenant: incumbents[tenant].version if tenant in incumbents else 0 for tenant in ruled}
     engine = store(run.settings)
     if run.dry_run:
         return final, versions
     publications = [
-        book.Publication(tenant, learner_name, finding, verdict, valid_until(run.as_of, verdict), run.code_version)
+        book.Publication(
+            tenant,
+            learner_name,
+            finding,
+            verdict,
+            valid_until(run.as_of, verdict),
+            run.code_version,
+            judged=versions[tenant],
+        )
         for tenant, verdict in final.items()
         if verdict.ruling is Ruling.PUBLISH and isinstance(finding := said[tenant], Finding)
     ]
@@ -74,7 +82,11 @@ def publish_learner(
         for tenant, verdict in final.items()
         if verdict.ruling is Ruling.HOLD and verdict.incumbent_healthy and versions[tenant] > 0
     }
-    versions |= book.publish(engine, publications, run_id=run.id, as_of=run.as_of, actor=FLOW)
+    moved = book.publish(engine, publications, run_id=run.id, as_of=run.as_of, actor=FLOW)
+    versions |= moved
+    for publication in publications:
+        if publication.tenant_id not in moved:
+            final[publication.tenant_id] = _held(publication.verdict, Reason.HEAD_MOVED)
     book.extend(engine, learner_name, healthy, actor=FLOW)
     book.record_verdicts(engine, learner_name, final, versions, run_id=run.id)
     return final, versions
@@ -84,16 +96,20 @@ def valid_until(as_of: datetime, verdict: Verdict) -> datetime:
     return as_of + (VALID_WHILE_DRIFTING if verdict.drifting else VALID_FOR)
 
 
-def _as_allowed(run: Run, verdict: Verdict, incumbent: Incumbent | None) -> Verdict:
+def _as_allowed(run: Run, said: Said, verdict: Verdict, incumbent: Incumbent | None) -> Verdict:
     """The gate's verdict, unless this run may not move this head."""
     if verdict.ruling is not Ruling.PUBLISH:
         return verdict
-    confidence = verdict.confidence or 0.0
+    if incumbent and isinstance(said, Finding) and said.inputs_sha256 in incumbent.withdrawn:
+        return _held(verdict, Reason.ROLLED_BACK)
     if incumbent and incumbent.as_of and run.as_of < incumbent.as_of:
         detail = f"the head was learned as of {incumbent.as_of:%Y-%m-%d %H:%M} UTC"
         older = Refusal(Reason.OLDER_THAN_HEAD, run.as_of.timestamp(), incumbent.as_of.timestamp(), detail)
         return replace(verdict, ruling=Ruling.HOLD, refusal=older)
-    if run.dry_run:
-        asked = Refusal(Reason.DRY_RUN, confidence, confidence, "it would have been published")
-        return replace(verdict, ruling=Ruling.HOLD, refusal=asked)
-    return verdict
+    return _held(verdict, Reason.DRY_RUN) if run.dry_run else verdict
+
+
+def _held(verdict: Verdict, reason: Reason) -> Verdict:
+    """What would have been published, and was not, for a reason that no number decided."""
+    confidence = verdict.confidence or 0.0
+    return replace(verdict, ruling=Ruling.HOLD, refusal=Refusal(reason, confidence, confidence))

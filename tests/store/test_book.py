@@ -93,6 +93,15 @@ def test_types_are_numbered_on_their_own(engine: Engine, tenant: UUID) -> None:
     assert [(head.pattern_type, head.version) for head in book.list_heads(engine, tenant)] == [("when", 2), ("who", 1)]
 
 
+def test_a_head_that_moved_since_it_was_judged_is_left_alone(engine: Engine, tenant: UUID) -> None:
+    publish(engine, tenant, finding(0.3))
+    stale = Publication(tenant, "who", finding(0.4), PASSED, UNTIL, "c0de", judged=0)
+    assert book.publish(engine, [stale], run_id=uuid4(), as_of=AS_OF, actor="test") == {}
+    assert [held.version for held in book.history(engine, tenant, "who")] == [1]
+    fresh = Publication(tenant, "who", finding(0.4), PASSED, UNTIL, "c0de", judged=1)
+    assert book.publish(engine, [fresh], run_id=uuid4(), as_of=AS_OF, actor="test") == {tenant: 2}
+
+
 def test_rollback_restores_what_was_replaced_and_deletes_nothing(engine: Engine, tenant: UUID) -> None:
     for weight in (0.3, 0.4, 0.5):
         publish(engine, tenant, finding(weight))
@@ -101,7 +110,8 @@ def test_rollback_restores_what_was_replaced_and_deletes_nothing(engine: Engine,
     assert publish(engine, tenant, finding(0.6)) == 4
     assert book.rollback(engine, tenant, "who", actor="ann", reason="odd") == 2  # what 4 replaced, not 3
     assert book.rollback(engine, tenant, "who", to=0, actor="ann", reason="start over") == 0
-    assert book.incumbents(engine, "who")[tenant] == Incumbent(0, None)
+    taken_back = ("inputs",) * 4  # a run that finds these inputs again is not to publish them again by itself
+    assert book.incumbents(engine, "who")[tenant] == Incumbent(0, None, withdrawn=taken_back)
     assert book.rollback(engine, tenant, "who", to=3, actor="bob", reason="it was fine") == 3
     assert [held.version for held in book.history(engine, tenant, "who")] == [4, 3, 2, 1]
     head = book.head(engine, tenant, "who")
