@@ -27,8 +27,8 @@ class Settings(BaseSettings):
     )
     extracts: Path | None = Field(None, description="Folder whose *.sql replace the built-in extract queries")
     expectations: Path | None = Field(None, description="Great Expectations suite that replaces the built-in one")
-    lake: str | None = Field(None, description="Folder (or s3:// address) for Parquet; unset: home/lake")
-    groups: int = Field(8, ge=1, le=512, description="Tenant groups: the unit of parallel work and of resuming")
+    lake: str | None = Field(None, description="Folder for Parquet; unset: home/lake")
+    groups: int = Field(8, ge=1, le=512, description="Tenant groups: the unit of parallel work")
     streams: int = Field(2, ge=1, le=16, description="Parallel extraction streams")
     server_port: int | None = Field(
         None, ge=1, le=65535, description="Port of the local Prefect server; unset: a free one"

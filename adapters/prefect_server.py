@@ -155,7 +155,10 @@ def demanded_port(settings: Settings) -> tuple[int, str] | None:
     if settings.server_port is not None:
         return settings.server_port, "LEARNBACK_SERVER_PORT"
     if given_by_user("PREFECT_SERVER_API_PORT"):
-        return int(os.environ["PREFECT_SERVER_API_PORT"]), "PREFECT_SERVER_API_PORT"
+        port = os.environ["PREFECT_SERVER_API_PORT"]
+        if not port.isdigit():
+            raise ServerError(f"PREFECT_SERVER_API_PORT is {port!r}", wanted="a port from 1 to 65535 is needed")
+        return int(port), "PREFECT_SERVER_API_PORT"
     return None
 
 

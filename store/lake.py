@@ -239,8 +239,8 @@ def runs(root: str) -> list[Manifest]:
     with _explained(root, "read"):
         system, base = fs.FileSystem.from_uri(root)
         infos = system.get_file_info(fs.FileSelector(f"{base}/{MANIFESTS}", allow_not_found=True))
-        names = [info.base_name for info in infos if info.base_name.endswith(".json")]
-    found = [read(root, UUID(name.removesuffix(".json"))) for name in names]
+        names = [info.base_name.removesuffix(".json") for info in infos if info.base_name.endswith(".json")]
+    found = [read(root, UUID(name)) for name in names if _RUN_ID.fullmatch(name)]
     return sorted(found, key=lambda manifest: (manifest.now, manifest.run_id.int), reverse=True)
 
 

@@ -82,6 +82,11 @@ def _load(engine: Engine, table: Table, frame: pl.DataFrame, tenant: str = "tena
                 for statement in _statements(table, frame.columns, tenant)
                 for (written,) in batch.each_tenant(statement, ((each, {}) for each in tenants))
             )
+    except psycopg.errors.UniqueViolation as error:
+        raise UserError(
+            f"rows for {table.name} would give two of them one name or id ({error.diag.constraint_name})",
+            do="Names of tenants must differ: rename one of them where it comes from",
+        ) from error
     except psycopg.errors.NotNullViolation as error:
         column = error.diag.column_name
         raise UserError(f"rows for {table.name} have no {column}", wanted=f"each needs its {column}") from error

@@ -53,7 +53,7 @@ def write_page(run: Run, record: ReportInput) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{run.as_of:%Y-%m-%d}-{run.id}.html"
     for target in (path, folder / "latest.html"):
-        temporary = target.with_suffix(".part")
+        temporary = target.with_name(f"{run.id}.part")  # two runs may end at the same moment
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(target)
     return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from uuid import UUID, uuid4
 import algorithms
 import contracts
 from algorithms import registry
-from contracts.errors import UserError
+from contracts.errors import LakeError, UserError
 from contracts.learning import Learner, Ruling
 from contracts.runs import LearningReport, State
 from reports.records import ReportInput
@@ -21,6 +22,8 @@ from settings import Settings
 from store import lake, ledger, tenants
 from tasks.connections import store
 from tasks.request import LearningRequest
+
+log = logging.getLogger("learnback")
 
 FLOW = "pattern-learning"
 
@@ -112,7 +115,10 @@ def closing(run: Run, stages: Callable[[Run], ReportInput]) -> ReportInput:
         ledger.close_run(engine, run.id, State.FAILED, error=sentence)
         raise
     ledger.close_run(engine, run.id, State.DONE, report=_numbers(record.report))
-    lake.prune(lake.open(run.settings), keep=KEPT_RUNS)
+    try:
+        lake.prune(lake.open(run.settings), keep=KEPT_RUNS)
+    except LakeError as error:  # what was learned is published: old files are no reason to fail
+        log.warning("Old extracts stay in the lake: %s", error)
     return record
 
 

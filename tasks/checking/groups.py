@@ -85,6 +85,7 @@ def read_tenants(manifest: Manifest) -> pl.DataFrame:
         ("no horizon_days of 1 or more", ~(tenants["horizon_days"] >= 1).fill_null(False)),
         ("no shares_priors", tenants["shares_priors"].is_null()),
         ("no name", tenants["name"].is_null()),
+        ("one name more than once", tenants["name"].is_duplicated() & tenants["name"].is_not_null()),
     ):
         if rows.any():
             raise ContractError(
