@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
 
-import typer
-
-
-def demo(
-    seed: Annotated[int, typer.Option(help="Another number, another agency.")] = 7,
-) -> None:
+def demo() -> None:
     """Simulate an agency with planted truth, learn from it, publish, rescore its leads, and write a report.
 
     Starts an embedded PostgreSQL and a local Prefect server under .learnback/ (`learnback down` stops both). Twelve
@@ -17,4 +11,4 @@ def demo(
     """
     from cli import demonstration
 
-    demonstration.run(seed)
+    demonstration.run()
