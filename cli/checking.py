@@ -13,6 +13,7 @@ from cli.learning import QUARANTINED
 from cli.opening import open_store
 from cli.terminal import console, open_page, print_json, progress
 from contracts.defects import CATALOGUE
+from reports import words
 from settings import Settings
 from store import extract
 from store.lake import Manifest
@@ -60,7 +61,7 @@ def _checked(loaded: Settings, manifest: Manifest) -> CheckResult:
 def _show(result: CheckResult) -> None:
     console.print(
         "Every column that the contract asks for is there, with the right type. Rows: "
-        + ", ".join(f"{rows:,} {name}" for name, rows in result.rows.items()),
+        + ", ".join(words.plural(rows, name.removesuffix("s"), name) for name, rows in result.rows.items()),
         highlight=False,
     )
     if result.dropped:
