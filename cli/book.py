@@ -64,8 +64,8 @@ def show(tenant: str, pattern_type: str, version: int | None, *, as_json: bool) 
         print_json(found)
         return
     name = tenant_store.resolve(engine, tenant).name
-    console.print(f"[bold]{name} · {found.pattern_type} · version {found.version}[/bold]", highlight=False)
-    console.print(registry.learner(found.pattern_type).explain(found.payload), highlight=False)
+    console.print(f"{name} · {found.pattern_type} · version {found.version}", style="bold")
+    console.print(registry.learner(found.pattern_type).explain(found.payload))
     facts = {
         "learned from": f"{found.evidence.sample_size:,} resolved leads, {found.evidence.outcomes:,} outcomes "
         f"({'randomised' if found.evidence.randomised else 'observational: associations, not causes'})",
@@ -76,9 +76,10 @@ def show(tenant: str, pattern_type: str, version: int | None, *, as_json: bool) 
         "inputs": found.inputs_sha256[:16],
     }
     for name, value in facts.items():
-        console.print(f"  {name:<13}{value}", highlight=False)
+        console.print(f"  {name:<13}{value}")
     for heading, part in (("Judged on", found.verdict.get("judged_on") or {}), ("Payload", found.payload)):
-        console.print(f"\n[bold]{heading}[/bold]", payloads.drawn(part), highlight=False)
+        console.print(f"\n{heading}", style="bold")
+        console.print(payloads.drawn(part))
 
 
 def diff(tenant: str, pattern_type: str, before: int | None, after: int | None, *, as_json: bool) -> None:
@@ -99,14 +100,14 @@ def diff(tenant: str, pattern_type: str, before: int | None, after: int | None, 
         return
     if not old_number:
         console.print(f"Version {new.version} replaced the defaults, which hold no payload: all of it is new.")
-        console.print(registry.learner(pattern_type).explain(new.payload), highlight=False)
+        console.print(registry.learner(pattern_type).explain(new.payload))
         return
-    console.print(f"{whose.name} · {pattern_type}: from version {old_number} to version {new.version}", highlight=False)
+    console.print(f"{whose.name} · {pattern_type}: from version {old_number} to version {new.version}")
     for change in changed[:MOST_CHANGES]:
         moved = f"{payloads.shown(change['before'])} → {payloads.shown(change['after'])}"
-        console.print(f"  {change['path']}: {moved}", highlight=False, markup=False)
+        console.print(f"  {change['path']}: {moved}")
     if len(changed) > MOST_CHANGES:
-        console.print(f"  … and {len(changed) - MOST_CHANGES} more; --json gives all", style="dim", highlight=False)
+        console.print(f"  … and {len(changed) - MOST_CHANGES} more; --json gives all", style="dim")
 
 
 def history(tenant: str, pattern_type: str, *, as_json: bool) -> None:
@@ -142,7 +143,7 @@ def rollback(tenant: str, pattern_type: str, to: int | None, reason: str) -> Non
     whose = tenant_store.resolve(engine, tenant)
     target = book.rollback(engine, whose.id, _known(pattern_type), to=to, actor=getpass.getuser(), reason=reason)
     named = f"version {target}" if target else "the defaults"
-    console.print(f"{whose.name}: {named} of {pattern_type} in force. Nothing was deleted.", highlight=False)
+    console.print(f"{whose.name}: {named} of {pattern_type} in force. Nothing was deleted.")
 
 
 def _engine() -> Engine:

@@ -62,7 +62,6 @@ def _show(result: CheckResult) -> None:
     console.print(
         "Every column that the contract asks for is there, with the right type. Rows: "
         + ", ".join(words.plural(rows, name.removesuffix("s"), name) for name, rows in result.rows.items()),
-        highlight=False,
     )
     if result.dropped:
         table = Table(box=None, header_style="bold", pad_edge=False)
@@ -72,6 +71,6 @@ def _show(result: CheckResult) -> None:
             table.add_row(code, f"{rows:,}", f"{CATALOGUE[code].extract} that {CATALOGUE[code].sentence}")
         console.print(table)
     for left_out in result.quarantined:
-        console.print(f"[red]{left_out.tenant}[/red] would be quarantined: {left_out.reason}", highlight=False)
+        console.print(f"{left_out.tenant} would be quarantined: {left_out.reason}", style="red")
     if not result.dropped and not result.quarantined:
-        console.print("No defect was found.", highlight=False)
+        console.print("No defect was found.")

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from rich.text import Text
 from sqlalchemy import Engine
 
 import settings as settings_module
@@ -60,11 +61,11 @@ def run() -> None:
     console.print()
     console.print(terminal.learned_beside_planted(record))
     console.print()
-    console.print(terminal.summary(record.report), highlight=False)
-    console.print(f"Rescored {sum(line.leads for line in scored):,} leads with the weights in force.", highlight=False)
-    console.print(f"The demo took {time.perf_counter() - started:.0f} s.\n", highlight=False)
-    console.print(f"Report      {record.report.html}", highlight=False, soft_wrap=True)
-    console.print(f"Prefect UI  {server.ui_url}\n", highlight=False, soft_wrap=True)
+    console.print(terminal.summary(record.report))
+    console.print(f"Rescored {sum(line.leads for line in scored):,} leads with the weights in force.")
+    console.print(f"The demo took {time.perf_counter() - started:.0f} s.\n")
+    console.print(f"Report      {record.report.html}", soft_wrap=True)
+    console.print(f"Prefect UI  {server.ui_url}\n", soft_wrap=True)
     _tell_what_is_next(record)
 
 
@@ -79,7 +80,7 @@ def _tell_what_is_next(record: ReportInput) -> None:
         ("up", "start a worker, which learns on Sundays at 02:00 UTC"),
         ("down", "stop server and PostgreSQL; nothing is lost"),
     ):
-        console.print(f"{learnback} {arguments}  [dim]# {what}[/dim]", highlight=False, soft_wrap=True)
+        console.print(Text.assemble(f"{learnback} {arguments}  ", (f"# {what}", "dim")), soft_wrap=True)
 
 
 def _ensure_world(log: logging.Logger, loaded: Settings, engine: Engine, as_of: datetime) -> None:

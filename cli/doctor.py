@@ -76,13 +76,14 @@ def show(lines: tuple[Line, ...], *, as_json: bool) -> None:
         print_json(lines)
         return
     from rich.table import Table
+    from rich.text import Text
 
     styles = {Finding.OK: "green", Finding.WARN: "yellow", Finding.FAIL: "bold red"}
     table = Table.grid(padding=(0, 2))
     for line in lines:
         said = f"{line.said}\n→ {line.remedy}" if line.remedy else line.said
-        table.add_row(f"[{styles[line.finding]}]{line.finding}[/]", line.name, said.replace("[", r"\["))
-    console.print(table, highlight=False)
+        table.add_row(Text(line.finding, style=styles[line.finding]), line.name, said)
+    console.print(table)
 
 
 def _looked(look: Callable[[Settings], Iterator[Line]], loaded: Settings) -> Iterator[Line]:

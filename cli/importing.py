@@ -31,12 +31,10 @@ def _show(imported: Imported) -> None:
     console.print(
         f"{imported.leads:,} leads of {', '.join(imported.tenants)}: {imported.conversions:,} converted ({share:.1%}). "
         f"{imported.changed:,} were new or changed.",
-        highlight=False,
     )
     if imported.synthetic_time:
         console.print(
             "The file has no times: their order was kept, every outcome counts as resolved, and nothing will be "
             "learned about hours or gaps.",
-            highlight=False,
         )
-    console.print("Next: learnback learn", highlight=False)
+    console.print("Next: learnback learn")

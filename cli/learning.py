@@ -53,7 +53,7 @@ def score(tenant: TenantOption = None, json: JsonOption = False) -> None:
         return
     for line in scored:
         left = f"; {line.unscored:,} have a component outside 0 to 1, and keep what they had" if line.unscored else ""
-        console.print(f"{line.tenant}: {line.leads:,} leads scored; {line.because}{left}", highlight=False)
+        console.print(f"{line.tenant}: {line.leads:,} leads scored; {line.because}{left}")
 
 
 def report(
@@ -67,4 +67,4 @@ def report(
     if open_it:
         open_page(path)
     else:
-        console.print(f"{path}", highlight=False, soft_wrap=True)
+        console.print(f"{path}", soft_wrap=True)

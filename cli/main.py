@@ -29,6 +29,9 @@ app = typer.Typer(
 Exit codes: 0 ok, 1 our bug, 2 something for you to mend, 3 some tenants quarantined.""",
 )
 
+INTERRUPTED = 130
+"""What Typer makes of Ctrl-C."""
+
 START, LEARN, LOOK, RUN = "Start here", "Learn", "Look", "Operate"
 
 app.command("demo", rich_help_panel=START)(demo.demo)
@@ -53,9 +56,10 @@ def main() -> None:
     except UserError as error:
         typer.echo(str(error), err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("Stopped. Nothing is half-written; the same command starts again.", err=True)
-        sys.exit(130)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            typer.echo("Stopped. Nothing is half-written; the same command starts again.", err=True)
+        raise
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def down() -> None:
 
     with progress("Stopping …"):
         stopped = local.down(settings.load())
-    console.print(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.", highlight=False)
+    console.print(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
 
 
 def status(json: JsonOption = False) -> None:
@@ -64,4 +64,4 @@ def migrate() -> None:
 
     with progress("Migrating …"):
         revision = migrations.upgrade(settings.load())
-    console.print(f"The store is at revision {revision}.", highlight=False)
+    console.print(f"The store is at revision {revision}.")

@@ -65,9 +65,9 @@ def show(report: LearningReport, *, as_json: bool) -> None:
     from reports import terminal
 
     console.print(terminal.verdicts(report))
-    console.print(terminal.summary(report), highlight=False)
+    console.print(terminal.summary(report))
     if report.html:
-        console.print(f"Report: {report.html}", highlight=False, soft_wrap=True)
+        console.print(f"Report: {report.html}", soft_wrap=True)
 
 
 def score(*, tenants: Sequence[str]) -> list[Rescored]:

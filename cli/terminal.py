@@ -30,8 +30,9 @@ def _width(stream: TextIO) -> int | None:
     return None if stream.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH
 
 
-console = Console(width=_width(sys.stdout))
-errors = Console(stderr=True, width=_width(sys.stderr))
+# Without markup: names and titles are customers' words, and brackets in them are no style.
+console = Console(width=_width(sys.stdout), markup=False, highlight=False)
+errors = Console(stderr=True, width=_width(sys.stderr), markup=False, highlight=False)
 
 
 def print_json(value: Any) -> None:

@@ -107,15 +107,15 @@ def show(now: Standing, *, as_json: bool) -> None:
     facts.add_row("server", f"{now.server}  {now.ui_url}")
     facts.add_row("worker", f"running (pid {now.worker})" if now.worker else f"{now.workers_online or 'none'} online")
     facts.add_row("database", now.database)
-    console.print(facts, highlight=False)
+    console.print(facts)
     if not now.deployments:
-        console.print("No deployment is registered: `learnback up` registers all of them.", highlight=False)
+        console.print("No deployment is registered: `learnback up` registers all of them.")
         return
     table = Table(Column("deployment", no_wrap=True), "schedule", "next run (UTC)", "last run (UTC)", box=SIMPLE)
     for row in now.deployments:
         last = f"{_clock(row.last_run)} {row.last_state}".strip()
         table.add_row(row.name, row.schedule or "paused", _clock(row.next_run), last)
-    console.print(table, highlight=False)
+    console.print(table)
 
 
 def _ready_database(settings: Settings) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from rich import box
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -34,14 +33,14 @@ def verdicts(report: LearningReport) -> RenderableType:
     table.add_column("What it says, or why nothing changed", ratio=1)
     for outcome in ranked(report)[:MOST_ROWS]:
         table.add_row(
-            escape(outcome.tenant),
+            Text(outcome.tenant),
             _ruling(words.RULINGS[outcome.ruling]),
             words.DASH if outcome.reason == Reason.UNCHANGED else words.sureness(outcome.confidence),
             words.count(outcome.outcomes),
-            escape(words.because(outcome) or outcome.explained),
+            Text(words.because(outcome) or outcome.explained),
         )
     for left in report.quarantined:
-        table.add_row(escape(left.tenant), _ruling(words.QUARANTINED), words.DASH, words.DASH, escape(left.reason))
+        table.add_row(Text(left.tenant), _ruling(words.QUARANTINED), words.DASH, words.DASH, Text(left.reason))
     hidden = len(report.outcomes) - MOST_ROWS
     return Group(table, Text(f"… and {hidden} more, all in the report", style="dim")) if hidden > 0 else table
 
