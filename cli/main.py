@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from cli import data, demo, learning, operate, patterns
+from cli import data, demo, learning, operate, patterns, tenants
 from contracts.errors import UserError
 
 app = typer.Typer(
@@ -41,6 +41,7 @@ app.command("check", rich_help_panel=LEARN)(data.check)
 app.command("learn", rich_help_panel=LEARN)(learning.learn)
 app.command("score", rich_help_panel=LEARN)(learning.score)
 app.add_typer(patterns.app, name="patterns", rich_help_panel=LOOK)
+app.add_typer(tenants.app, name="tenants", rich_help_panel=LOOK)
 app.command("report", rich_help_panel=LOOK)(learning.report)
 app.command("sql", rich_help_panel=LOOK)(data.sql)
 app.command("up", rich_help_panel=RUN)(operate.up)
