@@ -142,8 +142,8 @@ def rollback(tenant: str, pattern_type: str, to: int | None, reason: str) -> Non
     engine = _engine()
     whose = tenant_store.resolve(engine, tenant)
     target = book.rollback(engine, whose.id, _known(pattern_type), to=to, actor=getpass.getuser(), reason=reason)
-    named = f"version {target}" if target else "the defaults"
-    console.print(f"{whose.name}: {named} of {pattern_type} in force. Nothing was deleted.")
+    named = f"version {target} is" if target else "the documented defaults are"
+    console.print(f"{whose.name} · {pattern_type}: {named} in force again. Nothing was deleted.")
 
 
 def _engine() -> Engine:

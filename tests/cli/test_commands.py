@@ -143,7 +143,7 @@ def test_scores_follow_a_rollback_at_once(agency: Agency, engine: Engine) -> Non
     assert [(line["tenant"], line["version"]) for line in before] == [(agency.tenant, 1)]
     learned = scores(engine, agency.tenant)
     said = agency.shell("patterns", "rollback", agency.tenant, "who", "--reason", "trying it")
-    assert said.out == f"{agency.tenant}: the defaults of who in force. Nothing was deleted.\n"
+    assert said.out == f"{agency.tenant} · who: the documented defaults are in force again. Nothing was deleted.\n"
     after = agency.shell("score", "--tenant", agency.tenant)
     assert "default weights" in after.out
     assert scores(engine, agency.tenant) != learned
@@ -179,6 +179,8 @@ def test_the_lake_answers_sql(agency: Agency) -> None:
     (row,) = agency.json("sql", query)
     assert row["name"] == agency.tenant
     assert agency.shell("sql", query).out.split()[:2] == ["name", "won"]
+    wide = agency.shell("sql", "SELECT * FROM leads LIMIT 3").out
+    assert len(wide.splitlines()) == 4  # a pipe gets a row a line, however long
     assert {"tenants", "leads", "touches"} == {row["table_name"] for row in agency.json("sql")}
 
 
@@ -218,6 +220,16 @@ def test_a_tenant_left_out_ends_with_three_while_others_go_on(agency: Agency, en
     assert "quarantined" in learned.out
     assert "Poisoned is quarantined: " in learned.err
     assert {head["tenant"]: head["version"] for head in agency.json("patterns", "list")["heads"]} == {agency.tenant: 1}
+
+
+def test_ctrl_c_says_what_it_left(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: object, *, as_json: bool) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cli.lake.ask", interrupted)
+    said = shell("sql")
+    assert (said.code, said.out) == (130, "")
+    assert said.lines == ["Stopped. Nothing is half-written; the same command starts again."]
 
 
 @pytest.mark.parametrize(
