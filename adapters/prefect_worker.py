@@ -17,7 +17,7 @@ from settings import Settings
 
 ROLE = "prefect worker start"
 NO_DOWNLOADS = ("--install-policy", "never")
-PATIENCE_SECONDS = 15.0  # from SIGTERM to the end; a run in progress is stopped, and our ledger resumes it next time
+PATIENCE_SECONDS = 15.0  # from SIGTERM to the end; a run in progress is stopped, and the next one starts afresh
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,16 @@ class State(StrEnum):
     FAILED = "failed"
 
 
+def group_of(tenant_id: UUID, groups: int) -> int:
+    """The tenant group, 0 … groups−1: the last four bytes of the id, which are random in every version of UUID."""
+    return int.from_bytes(tenant_id.bytes[-4:], "big") % groups
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Slice:
     """(flow stage, tenant group, time window): the unit that is run, skipped, retried and backfilled.
 
-    group: 0 … groups−1, from the tenant id's last four bytes. period: 'all' for a full extraction.
+    group: as in `group_of`. period: 'all' for a full extraction.
     """
 
     stage: str

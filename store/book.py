@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -93,7 +93,7 @@ def incumbents(engine: Engine, pattern_type: str) -> dict[UUID, Incumbent]:
     """What is in force for every tenant; version 0 with no payload where that is the defaults."""
     with learner_scope(engine) as connection:
         rows = connection.execute(sql.INCUMBENTS, {"type": pattern_type}).all()
-    return {row[0]: Incumbent(*row[1:-1], withdrawn=tuple(row[-1])) for row in rows}
+    return {row[0]: replace(Incumbent(*row[1:]), withdrawn=tuple(row[-1])) for row in rows}
 
 
 def publish(

@@ -1,4 +1,4 @@
-"""The run ledger: what ran on which input with which result, so that finished slices are skipped and runs compared."""
+"""The run ledger: what ran on which input with which result, so that runs can be told, compared and later resumed."""
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import ExitStack
-from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
@@ -21,13 +20,8 @@ from store.lake import LakeFile
 ID_BYTES = 16
 
 
-def group_of(tenant_id: UUID, groups: int) -> int:
-    """The tenant's group, 0 … groups−1."""
-    return int.from_bytes(tenant_id.bytes[-4:], "big") % groups
-
-
 def groups_of(tenant_ids: pa.FixedSizeBinaryArray, groups: int) -> np.ndarray:
-    """`group_of` for a column; rows without a tenant go to group 0, where the checks count them."""
+    """`contracts.runs.group_of` for a column; rows without a tenant go to group 0, where the checks count them."""
     if tenant_ids.null_count:
         tenant_ids = tenant_ids.fill_null(bytes(ID_BYTES))
     begin = tenant_ids.offset * ID_BYTES

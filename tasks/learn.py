@@ -12,6 +12,7 @@ from prefect.cache_policies import NO_CACHE
 from algorithms import registry
 from contracts.learning import Finding, Learner, LearningContext, Prior, PriorBook
 from contracts.refusal import Refusal
+from contracts.runs import group_of
 from store import priors
 from tasks.check import Checked
 from tasks.connections import store
@@ -31,11 +32,7 @@ class Findings:
     priors: Mapping[str, PriorBook]
 
     def of_group(self, learner_name: str, group: int, groups: int) -> dict[UUID, Said]:
-        return {
-            tenant: said
-            for tenant, said in self.said[learner_name].items()
-            if int.from_bytes(tenant.bytes[-4:], "big") % groups == group
-        }
+        return {tenant: said for tenant, said in self.said[learner_name].items() if group_of(tenant, groups) == group}
 
 
 def learn(run: Run, checked: Checked, summaries: Summaries) -> Findings:

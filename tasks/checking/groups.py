@@ -20,6 +20,7 @@ from contracts.defects import (
 )
 from contracts.errors import ContractError
 from contracts.outcomes import EXTRACTS
+from contracts.runs import group_of
 from store import lake
 from store.lake import LakeFile, Manifest
 from tasks.checking import rules
@@ -96,7 +97,7 @@ def read_tenants(manifest: Manifest) -> pl.DataFrame:
 
 
 def _group(tenants: pl.DataFrame, groups: int) -> pl.Series:
-    return pl.Series([int.from_bytes(i[-4:], "big") % groups for i in tenants["tenant_id"]], dtype=pl.Int64)
+    return pl.Series([group_of(UUID(bytes=i), groups) for i in tenants["tenant_id"]], dtype=pl.Int64)
 
 
 def _dropped(marks: Marks) -> dict[str, int]:

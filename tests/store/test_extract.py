@@ -12,10 +12,10 @@ import psycopg
 import pytest
 
 from contracts.outcomes import EXTRACTS
+from contracts.runs import group_of
 from settings import Settings
 from store import extract, lake
 from store.lake import Manifest
-from store.partition import group_of
 from tests.store.source_database import TOUCHES, crm, new_database, rows, superuser, with_extracts
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

@@ -11,9 +11,9 @@ from uuid import UUID
 import polars as pl
 
 from contracts.outcomes import CHANNELS, COMPONENTS, EXTRACTS, STATUSES
+from contracts.runs import group_of
 from store import lake
 from store.lake import Manifest, Watermark
-from store.partition import group_of
 from tasks.checking.groups import _batches
 
 NOW = datetime(2026, 10, 1, tzinfo=UTC)
