@@ -21,7 +21,7 @@ MOST_ROWS = 40
 
 def summary(report: LearningReport) -> str:
     """One line: how many patterns were published, held and refused, and how many tenants were left out."""
-    took = f" {words.duration(sum(report.seconds.values()))}." if report.seconds else ""
+    took = f" The run took {words.duration(sum(report.seconds.values()))}." if report.seconds else ""
     return f"{words.result(report)}{took}"
 
 
