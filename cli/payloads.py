@@ -58,9 +58,9 @@ def _are_names(items: Sequence[Any]) -> bool:
 
 def _labels(items: Sequence[Any], names: Sequence[str]) -> list[str]:
     """What to call each entry: the name beside it, the words in it, or its place."""
-    if len(names) == len(items):
-        return list(names)
     words = ["/".join(text for text in item.values() if isinstance(text, str)) for item in items if _is_record(item)]
+    if len(names) == len(items) and not words:
+        return list(names)
     return (
         words if len(words) == len(items) and _are_names(words) and all(words) else [str(n) for n in range(len(items))]
     )
