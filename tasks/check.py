@@ -69,7 +69,7 @@ def check(run: Run, manifest: Manifest) -> Checked:
         for left_out in checked.quarantined:
             log.warning("%s is quarantined: %s", left_out.tenant, left_out.reason)
         if not run.dry_run:
-            _remember(run, checked)
+            _remember(run, checked, last)
         return checked
 
 
@@ -101,7 +101,7 @@ def _select(run: Run, result: CheckResult) -> Checked:
     )
 
 
-def _remember(run: Run, checked: Checked) -> None:
+def _remember(run: Run, checked: Checked, last: Volumes) -> None:
     """Open entries for whom this run left out, close those that are mended; earlier patterns stay in force.
 
     The store must know a tenant before it can hold a pattern of it: a source of the user's own says who there is.
@@ -114,6 +114,6 @@ def _remember(run: Run, checked: Checked) -> None:
     quarantine.close_mended(engine, looked_at, checked.quarantined)
     for extract in ROW_ID:
         piece = Slice(volumes.stage_of(extract), ALL_GROUPS)
-        rows = {UUID(bytes=row["tenant_id"]): row[extract] for row in checked.result.quality.iter_rows(named=True)}
+        rows = volumes.to_remember(checked.result, last, extract)
         ledger.begin(engine, run.id, piece, input_hash="", code_version=run.code_version)
         ledger.finish(engine, run.id, piece, output="", rows=sum(rows.values()), tenant_rows=rows)

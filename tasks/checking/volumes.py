@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from contracts.defects import VOLUME_FLOOR
 from settings import Settings
 from store import ledger
 from store.lake import Manifest
 from tasks.checking.groups import Volumes
 from tasks.checking.marks import ROW_ID
+from tasks.checking.verdict import CheckResult
 from tasks.connections import store
 
 
@@ -23,6 +25,21 @@ def last_volumes(settings: Settings, manifest: Manifest) -> Volumes:
         for tenant, count in rows.items():
             found.setdefault(tenant, {})[extract] = count
     return found
+
+
+def to_remember(result: CheckResult, last: Volumes, extract: str) -> dict[UUID, int]:
+    """Rows by tenant that the next run is compared with.
+
+    A tenant that was quarantined for its volume keeps the count from before it collapsed, until its rows are back, or
+    until somebody accepts the loss by lowering `volume_vs_last_run` in the suite of expectations for one run.
+    """
+    left_out = {quarantined.tenant_id for quarantined in result.quarantined}
+    counts = {}
+    for row in result.quality.iter_rows(named=True):
+        tenant, ratio = UUID(bytes=row["tenant_id"]), row["volume_vs_last_run"]
+        collapsed = tenant in left_out and ratio is not None and ratio < VOLUME_FLOOR
+        counts[tenant] = last.get(tenant, {}).get(extract, row[extract]) if collapsed else row[extract]
+    return counts
 
 
 def stage_of(extract: str) -> str:

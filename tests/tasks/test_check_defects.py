@@ -17,6 +17,7 @@ from settings import Settings
 from store import lake
 from tasks.checking.groups import Volumes, check_group
 from tasks.checking.verdict import CheckResult, conclude
+from tasks.checking.volumes import to_remember
 from tests.tasks.check_world import GROUPS, NOW, TENANTS, Row, World, into_lake, rows_of, world
 
 DIRTY = TENANTS["Birch"]
@@ -221,6 +222,15 @@ def test_volume_against_the_last_run(tmp_path: Path) -> None:
     (quarantined,) = result.quarantined
     assert (quarantined.tenant, quarantined.defect) == ("Birch", "volume_collapsed")
     assert quarantined.reason == "33.3 % of the last run's rows came this time (50 % is wanted)"
+
+    remembered = {name: to_remember(result, last, name) for name in ("leads", "touches")}
+    assert remembered["touches"][DIRTY] == last[DIRTY]["touches"]
+    assert remembered["touches"][OTHER] == last[OTHER]["touches"]
+    again = {tenant: {name: remembered[name][tenant] for name in remembered} for tenant in last}
+    assert checked(rows, tmp_path, run=3, last=again).quarantined  # a second look does not make it normal
+    back = checked(world(), tmp_path, run=4, last=again)
+    assert back.quarantined == ()
+    assert to_remember(back, again, "touches") == {tenant: rows["touches"] for tenant, rows in last.items()}
 
 
 def test_values_are_blanked_where_the_row_is_sound(tmp_path: Path) -> None:
