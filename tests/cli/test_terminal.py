@@ -45,6 +45,7 @@ def test_progress_prints_what_was_done_and_only_that_where_nobody_looks(shown: i
 
 def test_a_terminal_counts_on_while_the_same_work_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     written = io.StringIO()
+    monkeypatch.setenv("TERM", "xterm")  # a dumb terminal cannot go back on its line
     monkeypatch.setattr(terminal, "errors", Console(file=written, width=80, force_terminal=True))
     reset: list[str] = []
     monkeypatch.setattr("cli.terminal.Progress.reset", lambda self, line, description: reset.append(description))
