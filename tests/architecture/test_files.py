@@ -15,7 +15,10 @@ from tests.architecture.house import ROOT
 THIS = Path(__file__).resolve()
 
 HOSTS = re.compile(
-    r"\b(?:pypi|pythonhosted|npmjs|crates|anaconda|jfrog|artifactory|nexus)\.(?:org|com|io)\b|--(?:extra-)?index-url",
+    r"\b(?:py"  # in pieces, so that this file names none itself
+    r"pi|python"
+    r"hosted|npm"
+    r"js|crates|anaconda|jfrog|artifactory|nexus)\.(?:org|com|io)\b|--(?:extra-)?index-url",
     re.I,
 )
 PLACES = re.compile(r"(?<![\w.~}])/(?:work|root|tmp|Users|home/\w+)/")
