@@ -29,6 +29,7 @@ from algorithms.simplex_logit import Fits, Sample, WeightPrior
 from algorithms.threads import one_thread
 from algorithms.trials import Trial, try_out, weight_prior
 from contracts.canonical import content_hash, rounded
+from contracts.errors import InvalidPatternError
 from contracts.learning import (
     Evidence,
     Finding,
@@ -42,7 +43,7 @@ from contracts.learning import (
 )
 from contracts.outcomes import DEFAULT_WEIGHTS
 from contracts.refusal import Reason, Refusal
-from contracts.who import InvalidPatternError, Level, WhoPattern
+from contracts.who import Level, WhoPattern
 
 NAME = "who"
 DEFAULTS = Incumbent(version=0, payload=None)

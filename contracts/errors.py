@@ -9,6 +9,7 @@ LearnbackError
 │   ├── LakeError        the lake cannot be read or written
 │   ├── ServerError      the local Prefect server or its port
 │   └── UnknownTenantError    a tenant was named that the store does not hold
+├── InvalidPatternError  a stored payload cannot be acted on; engines fall back and say so
 └── everything else      our bug: traceback, exit code 1
 """
 
@@ -65,3 +66,7 @@ class ServerError(UserError):
 
 class UnknownTenantError(UserError):
     """A tenant was named that the store does not hold."""
+
+
+class InvalidPatternError(LearnbackError, ValueError):
+    """A stored payload that cannot be acted on; the message says which part. Engines answer it with a fallback."""

@@ -131,10 +131,22 @@ Judged = tuple["Finding | Refusal", Verdict]
 
 
 @dataclass(frozen=True, slots=True)
+class Derived:
+    """A frame that several learners read, made once per slice: one pass over the rows serves them all.
+
+    reads: names of the extracts that it is made from, besides `tenants`. make: those, as lazy frames by name → rows.
+    """
+
+    name: str
+    reads: tuple[str, ...]
+    make: Callable[[Mapping[str, pl.LazyFrame], LearningContext], pl.DataFrame]
+
+
+@dataclass(frozen=True, slots=True)
 class Learner:
     """extract → summarise → merge → population → learn → judge, as five pure functions.
 
-    reads: names of the extracts that `summarise` receives, besides `tenants`, which it always receives.
+    reads: names of the extracts and derived frames that `summarise` receives, besides `tenants`, which it always does.
     summarise: checked extracts of one slice, as lazy frames by name → a mergeable summary with a tenant_id column.
     merge: summaries of several slices → one summary; the result must not depend on how the rows were split.
     population: the merged summary of consenting tenants → a prior, or a refusal; None where there is no such thing.

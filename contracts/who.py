@@ -13,6 +13,7 @@ from typing import Any
 
 from contracts.canonical import rounded
 from contracts.decision import Decision
+from contracts.errors import InvalidPatternError
 from contracts.outcomes import COMPONENTS, DEFAULT_WEIGHTS
 
 SCHEMA = 1
@@ -29,10 +30,6 @@ TIERS = ("cold", "cool", "warm", "hot")
 TIER_STARTS = (0, 2, 5, 8)
 
 SUM_TOLERANCE = 1e-6  # payloads keep 9 significant digits, five of which are summed
-
-
-class InvalidPatternError(ValueError):
-    """A stored payload that cannot be acted on; the message says which part."""
 
 
 @dataclass(frozen=True, slots=True)

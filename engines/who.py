@@ -18,10 +18,11 @@ import numpy as np
 import polars as pl
 
 from contracts.decision import FALLBACK_IN_WORDS
+from contracts.errors import InvalidPatternError
 from contracts.learning import Incumbent
 from contracts.outcomes import COMPONENTS, DEFAULT_WEIGHTS
 from contracts.refusal import Reason
-from contracts.who import DEFAULT_EDGES, NEUTRAL, TIER_STARTS, TIERS, InvalidPatternError, LeadScore, WhoPattern
+from contracts.who import DEFAULT_EDGES, NEUTRAL, TIER_STARTS, TIERS, LeadScore, WhoPattern
 
 DEFAULTS = Incumbent(version=0, payload=None)
 NEUTRAL_PATTERN = WhoPattern(DEFAULT_WEIGHTS, (NEUTRAL,) * len(COMPONENTS), DEFAULT_EDGES, intercept=0.0, slope=0.0)

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from contracts.errors import InvalidPatternError
 from contracts.learning import Finding, Ruling
 from contracts.runs import Outcome
-from contracts.who import InvalidPatternError, Level, WhoPattern
+from contracts.who import Level, WhoPattern
 from reports import words
 from reports.records import Planted, Said, Tenant
 
