@@ -16,39 +16,38 @@ from numpy.typing import NDArray
 
 UNKNOWN_HOUR = -1
 
-SECOND = 1_000_000  # microseconds, as all instants here, counted from 1970 in UTC
-HOUR = 3_600 * SECOND
+HOUR = 3_600_000_000  # microseconds, as all instants here, counted from 1970 in UTC
 MONDAY = 72  # hours that Thursday 1970-01-01 00:00 is past the Monday before it
 WEEK = 168
 LONGEST_BLIND_STEP = timedelta(days=3)  # since 1970 no zone has changed twice within 6.9 days (Cambridge Bay 1999)
 ZONE_SHIFT = 1 << 52  # microseconds: 142 years; puts the zones side by side on one axis
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FIRST, LAST = EPOCH, datetime(2099, 12, 31, tzinfo=UTC)
 
 Ints = NDArray[np.int64]
 
 
 def hour_of_week(at: pl.Series, zone: pl.Series) -> pl.Series:
-    """Lead-local hours of the week, Int16: 0 is Monday midnight, 167 Sunday 23:00; −1 where zone or instant is unknown.
+    """Lead-local hours of the week, Int16: 0 is Monday midnight, 167 Sunday 23:00; −1 where the zone is unknown.
 
-    at: (rows,) UTC datetimes of 1970 to 2099. zone: (rows,) IANA names or null, as strings or categories. 10M rows of
-    20 zones take about a second as strings, and two thirds of one as categories.
+    at: (rows,) UTC datetimes; nulls, and what lies before 1970 or after 2099, have no hour either. zone: (rows,) IANA
+    names or null, as strings or categories. 10M rows of 20 zones take .9 s on one core as strings, .7 s as categories.
     """
     instants = at.cast(pl.Datetime("us", "UTC"))
-    codes = zone.cast(pl.Categorical).rename("zone")
-    years = instants.dt.year().unique().drop_nulls().to_list()
+    codes = zone.cast(pl.Categorical)
     names = codes.unique().drop_nulls()
     clocks = {code: clock for code, name in zip(names.to_physical(), names, strict=True) if (clock := zone_info(name))}
-    known = (instants.is_not_null() & codes.is_not_null()).to_numpy()
+    known = (instants.is_between(FIRST, LAST) & codes.is_not_null()).fill_null(False).to_numpy()
     hours = np.full(len(at), UNKNOWN_HOUR, np.int16)
     if clocks and known.any():
         place = np.full(max(names.to_physical()) + 1, -1, np.int64)
         place[list(clocks)] = np.arange(len(clocks))
         row_place = place[codes.to_physical().fill_null(0).to_numpy()]
         known &= row_place >= 0
-        every = bool(known.all())
         now = instants.to_physical().fill_null(0).to_numpy()
-        now, row_place = (now, row_place) if every else (now[known], row_place[known])
-        hours[known] = _hours(now, row_place, *_offsets(list(clocks.values()), years))
+        if not known.all():
+            now, row_place = now[known], row_place[known]
+        hours[known] = _hours(now, row_place, list(clocks.values()))
     return pl.Series("hour_of_week", hours)
 
 
@@ -74,22 +73,17 @@ def zone_info(name: str) -> ZoneInfo | None:
         return None
 
 
-def _hours(now: Ints, place: Ints, starts: Ints, offsets: Ints) -> NDArray[np.int16]:
-    """(rows,) hours of the week of instants in zones numbered by `place`."""
-    at = np.searchsorted(starts, place * ZONE_SHIFT + now, side="right") - 1
-    hours: NDArray[np.int16] = (((now + offsets[at]) // HOUR + MONDAY) % WEEK).astype(np.int16)
+def _hours(now: Ints, place: Ints, clocks: list[ZoneInfo]) -> NDArray[np.int16]:
+    """(rows,) hours of the week of instants in the zones numbered by `place`."""
+    if not len(now):
+        return np.empty(0, np.int16)
+    years = range(_year(now.min()), _year(now.max()) + 1)
+    changes = [(at * ZONE_SHIFT + start, offset) for at, clock in enumerate(clocks) for year in years
+               for start, offset in _changes(clock, year)]  # fmt: skip
+    starts, offsets = np.array(changes, np.int64).T
+    held = offsets[np.searchsorted(starts, place * ZONE_SHIFT + now, side="right") - 1]
+    hours: NDArray[np.int16] = (((now + held) // HOUR + MONDAY) % WEEK).astype(np.int16)
     return hours
-
-
-def _offsets(clocks: list[ZoneInfo], years: list[int]) -> tuple[Ints, Ints]:
-    """Instants from which an offset holds, ascending over all zones side by side, and those offsets."""
-    starts, offsets = [], []
-    for place, clock in enumerate(clocks):
-        for year in sorted(years):
-            for start, offset in _changes(clock, year):
-                starts.append(place * ZONE_SHIFT + start)
-                offsets.append(offset)
-    return np.array(starts, np.int64), np.array(offsets, np.int64)
 
 
 @cache
@@ -115,6 +109,10 @@ def _bisect(low: datetime, high: datetime, clock: ZoneInfo) -> datetime:
         middle = low + timedelta(seconds=(high - low) // timedelta(seconds=2))
         low, high = (low, middle) if _offset(middle, clock) == after else (middle, high)
     return high
+
+
+def _year(instant: int) -> int:
+    return (EPOCH + timedelta(microseconds=int(instant))).year
 
 
 def _offset(instant: datetime, clock: ZoneInfo) -> timedelta:

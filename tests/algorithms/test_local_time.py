@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
@@ -48,24 +49,23 @@ def test_every_half_hour_of_a_year_in_odd_zones(year: int) -> None:
     assert fast(at, zone) == [slow(*row) for row in zip(at, zone, strict=True)]
 
 
-def test_every_zone_to_the_second_around_its_changes() -> None:
-    """The hours before and after each change of 2010, 2011 and 2025, in all zones there are."""
-    at: list[datetime] = []
-    zone: list[str] = []
-    for name in sorted(available_timezones()):
-        clock = ZoneInfo(name)
-        for year in (2010, 2011, 2025):
-            hours = [datetime(year, 1, 1, tzinfo=UTC) + timedelta(hours=12 * h) for h in range(2 * 366)]
-            offsets = [hour.astimezone(clock).utcoffset() for hour in hours]
-            for hour, before, after in zip(hours, offsets, offsets[1:], strict=False):
-                if before != after:
-                    at += [hour + timedelta(seconds=s) for s in range(0, 12 * 3600, 900)]
-                    at += [hour + timedelta(seconds=s - 1) for s in range(900, 12 * 3600, 900)]
-    zone = []
-    rng = np.random.default_rng(1)
+def test_every_zone_around_the_changes_of_any() -> None:
+    """Seconds around the instants at which some zone's clocks changed in 2011, in zones drawn from all there are."""
     names = sorted(available_timezones())
-    at = [at[i] for i in rng.integers(0, len(at), 60_000)]
-    zone = [names[i] for i in rng.integers(0, len(names), len(at))]
+    begin = datetime(2011, 1, 1, tzinfo=UTC)
+    days = [begin + timedelta(days=day) for day in range(366)]
+    busy = {
+        before
+        for name in names
+        for before, after in pairwise(days)
+        if before.astimezone(ZoneInfo(name)).utcoffset() != after.astimezone(ZoneInfo(name)).utcoffset()
+    }
+    around = [
+        day + timedelta(minutes=15 * q, seconds=s) for day in sorted(busy) for q in range(96) for s in (-1, 0, 61)
+    ]
+    rng = np.random.default_rng(1)
+    at: list[datetime | None] = [around[i] for i in rng.integers(0, len(around), 40_000)]
+    zone: list[str | None] = [names[i] for i in rng.integers(0, len(names), 40_000)]
     assert fast(at, zone) == [slow(*row) for row in zip(at, zone, strict=True)]
 
 
@@ -75,6 +75,11 @@ def test_unknown_is_minus_one_and_rows_keep_their_order() -> None:
     assert fast([noon] * 9, zones) == [-1, 14, -1, -1, -1, -1, -1, 12, 21]
     assert fast([None, noon], ["UTC", "UTC"]) == [-1, 12]
     assert fast([None, noon], [None, None]) == [-1, -1]
+    assert fast([datetime(1969, 12, 31, 23, tzinfo=UTC), datetime(2150, 1, 1, tzinfo=UTC), noon], ["UTC"] * 3) == [
+        -1,
+        -1,
+        12,
+    ]
     assert fast([], []) == []
 
 
