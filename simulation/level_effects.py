@@ -79,9 +79,9 @@ def draw_effects(planted: Floats, similarity: Floats, conditions: Conditions, rn
     planted: (worlds, levels), used where planting is asked for. similarity: (levels, levels) covariance of prior-drawn
     effects and of drift, up to their variance.
     """
-    worlds, levels = planted.shape
+    worlds, levels = conditions.worlds, planted.shape[1]
     root = np.linalg.cholesky(similarity + 1e-9 * np.eye(levels))
-    real: NDArray[np.bool_] = np.full(worlds, conditions.effects == "planted")
+    real = np.full(worlds, conditions.effects == "planted")
     lasting, drift = planted * real[:, None], np.full(worlds, conditions.drift)
     if conditions.effects == "prior":
         real = rng.random(worlds) < REAL_SHARE
