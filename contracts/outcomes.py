@@ -38,6 +38,26 @@ CONTENT_FEATURES = (
 )
 """Typed columns of a touch's content, computed once per distinct template at capture or import."""
 
+HEADLINE_FEATURES = (
+    "question",
+    "number",
+    "you",
+    "superlative",
+    "negative",
+    "person",
+    "deixis",
+    "how_why",
+    "list",
+    "quote",
+    "exclaim",
+    "ellipsis",
+    "all_caps",
+    "two_sentences",
+    "short",
+    "long",
+)
+"""Present or absent in a variant of a randomised message test; read off its text."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
