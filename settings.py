@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.errors import SettingsError
@@ -16,7 +16,9 @@ MINIMUM_POSTGRES = 14
 class Settings(BaseSettings):
     """What a deployment may choose. `learnback doctor` prints each with its value and where it came from."""
 
-    model_config = SettingsConfigDict(env_prefix="LEARNBACK_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="LEARNBACK_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+    )
 
     home: Path = Field(Path(".learnback"), description="Folder for everything local: database, lake, server, reports")
     database_url: SecretStr | None = Field(
@@ -34,8 +36,29 @@ class Settings(BaseSettings):
         None, ge=1, le=65535, description="Port of the local Prefect server; unset: a free one"
     )
     seed: int = Field(0, description="Seed of every random choice in a run")
+    anthropic_api_key: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("LEARNBACK_ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY"),
+        description="Key for Claude; unset: that of `ANTHROPIC_API_KEY`; empty: none, and skills work by rules",
+    )
+    anthropic_base_url: SecretStr | None = Field(None, description="Address to reach Claude at; unset: Anthropic's own")
+    model_general: str = Field("claude-sonnet-5-5", description="Claude model for most questions")
+    model_quick: str = Field("claude-haiku-5-5", description="Claude model for short and many questions")
+    model_hard: str = Field("claude-opus-5-5", description="Claude model for hard questions")
+    claude_seconds: float = Field(180.0, ge=1, le=590, description="Seconds to wait for one answer of Claude")
+    claude_attempts: int = Field(4, ge=1, le=10, description="Attempts at one answer when Claude is busy or away")
 
-    @field_validator("database_url", "source_url", "lake", "extracts", "expectations", "server_port", mode="before")
+    @field_validator(
+        "database_url",
+        "source_url",
+        "lake",
+        "extracts",
+        "expectations",
+        "server_port",
+        "anthropic_api_key",
+        "anthropic_base_url",
+        mode="before",
+    )
     @classmethod
     def empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value

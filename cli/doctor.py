@@ -147,6 +147,8 @@ def shown(value: object) -> str:
         return "unset"
     if not isinstance(value, SecretStr):
         return str(value)
+    if "://" not in value.get_secret_value():
+        return "set"  # a key: every letter of it is the secret
     address = urlsplit(value.get_secret_value())
     user = f"{address.username}{':***' if address.password else ''}@" if address.username else ""
     port = f":{address.port}" if address.port else ""

@@ -102,7 +102,7 @@ def _range(field: FieldInfo) -> str:
     high = next((item.le for item in field.metadata if hasattr(item, "le")), None)
     if low is not None and high is not None:
         return f"{low} to {high}"
-    kinds = {"SecretStr": "address, kept out of every message", "Path": "path", "str": "text", "int": "whole number"}
+    kinds = {"SecretStr": "text, kept out of every message", "Path": "path", "str": "text", "int": "whole number"}
     return next(word for kind, word in kinds.items() if kind in str(field.annotation))
 
 
