@@ -1,11 +1,15 @@
-"""Which learners there are. Tasks iterate this tuple and know none of them by name."""
+"""Which learners there are, and which frames they share. Tasks iterate these tuples and know no name in them."""
 
 from __future__ import annotations
 
+from algorithms.exposures import EXPOSED
+from algorithms.templates import SENT
 from algorithms.who import WHO
-from contracts.learning import Learner
+from contracts.learning import Derived, Learner
 
 LEARNERS: tuple[Learner, ...] = (WHO,)
+
+DERIVED: tuple[Derived, ...] = (EXPOSED, SENT)
 
 
 def learner(name: str) -> Learner:

@@ -1,8 +1,8 @@
-"""Summarise: checked extracts of one tenant group → each learner's mergeable counts, as one Parquet table a slice."""
+"""Summarise: one pass over a tenant group's checked extracts → mergeable counts, one Parquet table a learner."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,7 +11,8 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from algorithms import registry
-from contracts.learning import LearningContext
+from contracts.learning import Derived, Learner, LearningContext
+from contracts.outcomes import EXTRACTS
 from contracts.runs import Slice
 from store import lake
 from tasks.check import Checked
@@ -48,33 +49,54 @@ class Summaries:
 def summarise(run: Run, checked: Checked) -> Summaries:
     """Count what every learner needs, for every tenant that was asked for and passed its checks."""
     with stage(run, "summarise", "Summarising outcomes"):
-        futures = {
-            (name, group): summarise_slice.submit(whole(run), whole(checked), name, group)
-            for name in run.learner_names
-            for group in run.groups
-        }
+        futures = {group: summarise_slice.submit(whole(run), whole(checked), group) for group in run.groups}
         paths: dict[str, dict[int, str]] = {name: {} for name in run.learner_names}
-        for (name, group), future in futures.items():
-            paths[name][group] = future.result()
+        for group, future in futures.items():
+            for name, path in future.result().items():
+                paths[name][group] = path
         return Summaries(checked.manifest.root, paths)
 
 
-@task(name="summarise", task_run_name="summarise {learner_name} group {group}", cache_policy=NO_CACHE)
-def summarise_slice(run: Run, checked: Checked, learner_name: str, group: int) -> str:
-    """One learner's summary of one tenant group; written once, renamed into place. Returns its path in the lake."""
-    learner = registry.learner(learner_name)
-    extracts = (*learner.reads, "tenants")
-    piece = Slice(f"summaries/{learner_name}", group)
+@task(name="summarise", task_run_name="summarise group {group}", cache_policy=NO_CACHE)
+def summarise_slice(run: Run, checked: Checked, group: int) -> dict[str, str]:
+    """Every learner's summary of one tenant group, from one pass over its rows. Returns their paths in the lake."""
+    context = LearningContext(as_of=run.as_of, code_version=run.code_version)
+    frames = _frames(run, checked, group, context)
+    return {learner.name: _summarise(run, checked, learner, group, frames, context) for learner in run.learners}
+
+
+def _frames(run: Run, checked: Checked, group: int, context: LearningContext) -> dict[str, pl.LazyFrame]:
+    """The extracts of the group by name, and the derived frames that some learner of this run reads."""
+    frames = {name: _of_tenants(checked.scan(name, group), checked.passed) for name in EXTRACTS}
+    wanted = {name for learner in run.learners for name in learner.reads}
+    shared = {derived.name: derived.make(frames, context).lazy() for derived in _derived(wanted)}
+    return frames | shared
+
+
+def _derived(wanted: Collection[str]) -> Iterator[Derived]:
+    return (derived for derived in registry.DERIVED if derived.name in wanted)
+
+
+def _summarise(
+    run: Run,
+    checked: Checked,
+    learner: Learner,
+    group: int,
+    frames: Mapping[str, pl.LazyFrame],
+    context: LearningContext,
+) -> str:
+    """One learner's summary, written once and renamed into place. Returns its path in the lake."""
+    piece = Slice(f"summaries/{learner.name}", group)
     path = lake.file_path(piece.stage, group, str(run.id))
 
     def work() -> Made:
-        frames = {name: _of_tenants(checked.scan(name, group), checked.passed) for name in extracts}
-        summary = learner.summarise(frames, LearningContext(as_of=run.as_of, code_version=run.code_version))
+        summary = learner.summarise({name: frames[name] for name in (*learner.reads, "tenants")}, context)
         lake.write_table(checked.manifest.root, path, summary)
         return Made(path, summary.height)
 
-    inputs = [file.path for name in extracts for file in checked.manifest.of(name, (group,))]
-    return recorded(run, piece, [*inputs, run.as_of.isoformat()], work).output
+    extracts = {"tenants", *learner.reads} | {name for derived in _derived(learner.reads) for name in derived.reads}
+    files = (file.path for name in extracts & EXTRACTS.keys() for file in checked.manifest.of(name, (group,)))
+    return recorded(run, piece, [*files, run.as_of.isoformat()], work).output
 
 
 def _of_tenants(frame: pl.LazyFrame, tenants: frozenset[UUID]) -> pl.LazyFrame:
