@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, text
 
 from contracts.canonical import canonical_json
-from store.scope import tenant_scope
+from store.scope import Batch, tenant_scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,17 @@ def record(connection: Connection, tenant_id: UUID, *, actor: str, action: str, 
             " VALUES (:tenant, :actor, :action, cast(:detail AS jsonb))"
         ),
         {"tenant": tenant_id, "actor": actor, "action": action, "detail": canonical_json(dict(detail)).decode()},
+    )
+
+
+def record_each(batch: Batch, tenant_id: UUID | None, *, actor: str, action: str, detail: Mapping[str, Any]) -> None:
+    """The same entry for one tenant, or for each that there is (None): what concerns all stands in everyone's log."""
+    concerned = [tenant_id] if tenant_id else batch.connection.scalars(text("SELECT id FROM tenants ORDER BY id")).all()
+    values = {"actor": actor, "action": action, "detail": canonical_json(dict(detail)).decode()}
+    batch.each_tenant(
+        "INSERT INTO audit_log (tenant_id, actor, action, detail)"
+        " VALUES (%(tenant)s, %(actor)s, %(action)s, %(detail)s::jsonb)",
+        ((tenant, values) for tenant in concerned),
     )
 
 

@@ -5,13 +5,15 @@ from store.tables.outreach import Decisions, Leads, ScoreVersions, Touches
 from store.tables.patterns import PatternHeads, Patterns, PopulationPriors, Verdicts
 from store.tables.runs import AuditLog, Quarantine, Runs, Slices
 from store.tables.tenants import Tenants
+from store.tables.tokens import ApiTokens
 
-REVISION = "first_tables"
+REVISION = "api_tokens"
 """The migration that this code needs; `learnback migrate` brings a database there."""
 
 __all__ = [
     "REVISION",
     "SCHEMA",
+    "ApiTokens",
     "AuditLog",
     "Base",
     "Decisions",

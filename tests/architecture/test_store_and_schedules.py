@@ -13,6 +13,7 @@ OF_NO_TENANT = {
     "learnback.tenants": "its id is the tenant",
     "learnback.runs": "a run speaks of all tenants; only the learner reads it",
     "learnback.slices": "a slice holds a group of tenants; only the learner reads it",
+    "learnback.api_tokens": "it is looked up before a tenant is known; only the learner reads it",
     "learnback.population_priors": "learned across tenants that consent; only the learner reads it",
 }
 
