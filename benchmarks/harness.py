@@ -14,20 +14,21 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from contracts.errors import UserError
 
-Value = float | int | str | None
+Value = float | int | str | None | Sequence["Value"] | Mapping[str, "Value"]
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured number.
+    """One measured number, or several under one key: a sequence, or a mapping by name.
 
     key: in the JSON object; None for a figure that is only shown. peer: the same thing measured on a rival or a limit
     in the same run. target: what was promised, in words.
@@ -94,15 +95,24 @@ def benchmark(
     return wrap
 
 
-def _plain(value: Value) -> Value:
+def _plain(value: Value) -> Any:
+    """As JSON holds it: six decimals, null for what is not finite."""
     if isinstance(value, float):
         return round(value, 6) if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(one) for one in value]
     return value
 
 
 def _shown(value: Value) -> str:
     if value is None:
         return "not measured"
+    if isinstance(value, Mapping):
+        return "\n".join(f"{name} {_shown(one)}" for name, one in value.items())
     if isinstance(value, float):
         return f"{value:,.4f}" if abs(value) < 10 else f"{value:,.1f}"
-    return f"{value:,}" if isinstance(value, int) else value
+    if isinstance(value, int):
+        return f"{value:,}"
+    return value if isinstance(value, str) else ", ".join(map(_shown, value))
