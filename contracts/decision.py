@@ -6,11 +6,21 @@ from dataclasses import dataclass
 
 from contracts.refusal import Reason
 
-FALLBACK_IN_WORDS = {
-    Reason.NO_PATTERN: "default weights: nothing has been published for this tenant yet",
-    Reason.EXPIRED: "default weights: the published pattern has expired",
-    Reason.INVALID_PATTERN: "default weights: the published pattern cannot be read",
+_WHY = {
+    Reason.NO_PATTERN: "nothing has been published for this tenant yet",
+    Reason.EXPIRED: "the published pattern has expired",
+    Reason.INVALID_PATTERN: "the published pattern cannot be read",
+    Reason.NOT_CLAIMED: "the published pattern claims nothing about this",
 }
+
+
+def fallback_in_words(instead: str, reason: Reason) -> str:
+    """`default weights: the published pattern has expired`. instead: what decides where no pattern does."""
+    return f"{instead}: {_WHY[reason]}"
+
+
+FALLBACK_IN_WORDS = {reason: fallback_in_words("default weights", reason) for reason in _WHY}
+"""The scorer's wording."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
