@@ -275,6 +275,10 @@ class BatchLedger(Protocol):
         """Take the right to submit a batch, and say when; None where another process took it since it was read."""
         ...
 
+    def release(self, batch: UUID) -> None:
+        """Give that right back: Claude has certainly not taken this batch."""
+        ...
+
     def submitted(self, batch: UUID, remote_id: str) -> None:
         """Remember under which id Claude has a batch."""
         ...

@@ -1,5 +1,6 @@
 """The declared schema, one file a domain. Migrations build it; a test holds the two together."""
 
+from store.tables.agents import Batches, BatchItems, CostEvents
 from store.tables.base import SCHEMA, Base
 from store.tables.outreach import Decisions, Leads, ScoreVersions, Touches
 from store.tables.patterns import PatternHeads, Patterns, PopulationPriors, Verdicts
@@ -7,7 +8,7 @@ from store.tables.runs import AuditLog, Quarantine, Runs, Slices
 from store.tables.tenants import Tenants
 from store.tables.tokens import ApiTokens
 
-REVISION = "api_tokens"
+REVISION = "agent_tables"
 """The migration that this code needs; `learnback migrate` brings a database there."""
 
 __all__ = [
@@ -16,6 +17,9 @@ __all__ = [
     "ApiTokens",
     "AuditLog",
     "Base",
+    "BatchItems",
+    "Batches",
+    "CostEvents",
     "Decisions",
     "Leads",
     "PatternHeads",
