@@ -14,12 +14,13 @@ Formulas: detectors.md, §0, §3, §4 and §7. Written down before any learner o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulation.level_effects import (
+    BLOCKS,
     OUTCOME_SLOPE,
     Conditions,
     Effects,
@@ -79,9 +80,10 @@ class LevelWorlds:
 
 @dataclass(frozen=True)
 class WhatWorlds(LevelWorlds):
-    """template: (rows,) index within its world; the templates of arm k are k·t … k·t + t − 1."""
+    """template: (rows,) index within its world; those of arm k are k·per_arm … k·per_arm + per_arm − 1."""
 
     template: Index
+    per_arm: int
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,26 @@ def what_worlds(
     log_odds = conditions.intercept + OUTCOME_SLOPE * conditions.confounding * quality
     outcome = happens(log_odds + effects.at(world, block, level) + texts[world, template], rng)
     stratum = strata(quality, conditions.score_noise, rng)
-    return WhatWorlds(conditions, effects, world, block, stratum, level, outcome, template)
+    return WhatWorlds(conditions, effects, world, block, stratum, level, outcome, template, templates)
+
+
+def until(worlds: WhatWorlds, conversions: int) -> WhatWorlds:
+    """The same worlds as they were when each had had so many conversions, cut into eight blocks anew."""
+    before = np.cumsum(worlds.outcome) - worlds.outcome
+    starts = np.searchsorted(worlds.world, np.arange(worlds.conditions.worlds))
+    kept = before - before[starts][worlds.world] < conversions
+    world = worlds.world[kept]
+    sizes = np.bincount(world, minlength=worlds.conditions.worlds)
+    place = np.arange(len(world)) - (np.cumsum(sizes) - sizes)[world]
+    return replace(
+        worlds,
+        world=world,
+        block=place * BLOCKS // sizes[world],
+        stratum=worlds.stratum[kept],
+        level=worlds.level[kept],
+        outcome=worlds.outcome[kept],
+        template=worlds.template[kept],
+    )
 
 
 def hour_similarity() -> Floats:

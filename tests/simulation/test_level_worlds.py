@@ -20,6 +20,7 @@ from simulation.level_worlds import (
     hour_similarity,
     how_worlds,
     pair_similarity,
+    until,
     what_worlds,
     when_worlds,
 )
@@ -186,6 +187,18 @@ def test_texts_of_one_arm_differ_by_the_stated_spread() -> None:
     chance = (1 / converted + 1 / (used - converted)).mean()
     assert np.array_equal(world.template // 5, world.level)
     assert felt.var(axis=1, ddof=1).mean() - chance == pytest.approx(0.04, abs=0.006)
+
+
+def test_worlds_can_be_stopped_at_a_number_of_conversions() -> None:
+    whole = what_worlds(Conditions(worlds=20, size=3_000, base_rate=0.1), rng(13), arms=2, odds_ratio=3.0)
+    cut = until(whole, conversions=200)
+    assert (cut.converted().sum(axis=1) == 200).all()
+    assert (cut.used() <= whole.used()).all()
+    for world in range(20):
+        blocks = np.bincount(cut.block[cut.world == world])
+        assert len(blocks) == BLOCKS
+        assert np.ptp(blocks) <= 1
+        assert cut.outcome[cut.world == world][-1]
 
 
 def test_a_world_that_cannot_be_is_refused() -> None:
