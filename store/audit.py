@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -35,14 +35,17 @@ def record(connection: Connection, tenant_id: UUID, *, actor: str, action: str, 
     )
 
 
-def record_each(batch: Batch, tenant_id: UUID | None, *, actor: str, action: str, detail: Mapping[str, Any]) -> None:
-    """The same entry for one tenant, or for each that there is (None): what concerns all stands in everyone's log."""
-    concerned = [tenant_id] if tenant_id else batch.connection.scalars(text("SELECT id FROM tenants ORDER BY id")).all()
+def record_each(
+    batch: Batch, tenant_ids: Sequence[UUID] | None, *, actor: str, action: str, detail: Mapping[str, Any]
+) -> None:
+    """The same entry for each of these tenants, or for all that there are (None): it stands in each log it concerns."""
+    if tenant_ids is None:
+        tenant_ids = batch.connection.scalars(text("SELECT id FROM tenants ORDER BY id")).all()
     values = {"actor": actor, "action": action, "detail": canonical_json(dict(detail)).decode()}
     batch.each_tenant(
         "INSERT INTO audit_log (tenant_id, actor, action, detail)"
         " VALUES (%(tenant)s, %(actor)s, %(action)s, %(detail)s::jsonb)",
-        ((tenant, values) for tenant in concerned),
+        ((tenant, values) for tenant in tenant_ids),
     )
 
 

@@ -39,6 +39,24 @@ def tenant_scope(engine: Engine, tenant_id: UUID, role: Role = Role.APP) -> Iter
         yield connection
 
 
+def select_in_scope(
+    engine: Engine, tenant_id: UUID, statement: LiteralString, parameters: Mapping[str, Any]
+) -> list[tuple[Any, ...]]:
+    """The rows of one statement in one tenant, as the app: begin, enter, ask and commit travel in one round trip.
+
+    statement: with psycopg's placeholders. Raises psycopg's errors, or what the pool raises where it has no connection.
+    """
+    with engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
+        with driver.pipeline():
+            driver.execute(f"SET LOCAL ROLE {Role.APP.value}")
+            driver.execute(_ENTER, (str(tenant_id),))
+            cursor = driver.execute(statement, parameters)
+            driver.commit()
+        return cursor.fetchall()
+
+
 @contextmanager
 def learner_scope(engine: Engine) -> Iterator[Connection]:
     """One transaction that reads all tenants; of the tables with tenants it can write none."""

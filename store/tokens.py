@@ -73,11 +73,10 @@ def create(
     The audit log of every tenant that it opens says so.
     """
     identity, secret = secrets.token_hex(ID_BYTES), secrets.token_urlsafe(SECRET_BYTES)
-    only = tenant.id if tenant else None
     made = insert(ApiTokens).values(
         id=identity,
         secret_sha256=_digest(secret),
-        only_tenant=only,
+        only_tenant=tenant.id if tenant else None,
         role=role.value,
         purpose=purpose,
         created_by=actor,
@@ -87,7 +86,7 @@ def create(
         batch.connection.execute(made)
         token = _one(batch.connection, identity)
         detail = {"token": identity, "role": role.value, "opens": token.opens, "purpose": purpose}
-        audit.record_each(batch, only, actor=actor, action="create_token", detail=detail)
+        audit.record_each(batch, _concerned(token.tenant_id), actor=actor, action="create_token", detail=detail)
     return f"{PREFIX}_{identity}_{secret}", token
 
 
@@ -124,8 +123,13 @@ def revoke(engine: Engine, identity: str, *, actor: str) -> Token:
             raise UserError(
                 f"no token {identity} is in force", do="`learnback tokens list` names every token by its id"
             )
-        audit.record_each(batch, changed.only_tenant, actor=actor, action="revoke_token", detail={"token": identity})
+        concerned = _concerned(changed.only_tenant)
+        audit.record_each(batch, concerned, actor=actor, action="revoke_token", detail={"token": identity})
         return _one(batch.connection, identity)
+
+
+def _concerned(only: UUID | None) -> list[UUID] | None:
+    return [only] if only else None
 
 
 def _one(connection: Connection, identity: str) -> Token:
