@@ -142,7 +142,7 @@ def what_worlds(
 
 def until(worlds: WhatWorlds, conversions: int) -> WhatWorlds:
     """The same worlds as they were when each had had so many conversions, cut into eight blocks anew."""
-    before = np.cumsum(worlds.outcome) - worlds.outcome
+    before: Index = np.cumsum(worlds.outcome) - worlds.outcome
     starts = np.searchsorted(worlds.world, np.arange(worlds.conditions.worlds))
     kept = before - before[starts][worlds.world] < conversions
     world = worlds.world[kept]
