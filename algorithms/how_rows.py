@@ -1,0 +1,105 @@
+"""Exposures as small integer codes, and how often each combination of them occurs.
+
+Ten million rows are counted in about a second because nothing but integers is compared: words become codes once, a
+combination of codes is one number, and numbers are tallied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from contracts.how import NO_CHANNEL
+from contracts.outcomes import CHANNELS
+
+Index = NDArray[np.int64]
+Codes = NDArray[np.uint8]
+Bools = NDArray[np.bool_]
+
+PREVIOUS = (*CHANNELS, NO_CHANNEL)
+NONE = len(CHANNELS)
+"""Code of NO_CHANNEL among PREVIOUS."""
+
+STRATA = 11
+"""Of the logged score: unknown first, then its deciles."""
+
+DENSE = 4
+"""Possible combinations per row up to which it is faster to count them all than to sort the rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Touches:
+    """Exposures, one entry a touch; touches of a lead lie together, in order.
+
+    ids: the tenants, ascending. tenant: place of each touch's among them. starts: (leads,) where each lead begins.
+    stratum: 0 … STRATA − 1. channel, previous: codes of CHANNELS and PREVIOUS.
+    """
+
+    ids: pl.Series
+    tenant: Index
+    starts: NDArray[np.intp]
+    stratum: Codes
+    previous: Codes
+    channel: Codes
+    outcome: Bools
+    closed: Bools
+
+
+def read_touches(rows: pl.DataFrame) -> Touches:
+    """rows: at least one, as algorithms.exposures.EXPOSURES, of which all but step, block and policy are read."""
+    lead = rows["lead"].to_numpy()
+    ids, tenant = numbered(rows["tenant_id"])
+    return Touches(
+        ids=ids,
+        tenant=tenant,
+        starts=np.flatnonzero(np.r_[True, lead[1:] != lead[:-1]]),
+        stratum=(rows["stratum"].to_numpy() + 1).astype(np.uint8),
+        previous=rows["previous"].to_physical().to_numpy().astype(np.uint8, copy=False),
+        channel=rows["channel"].to_physical().to_numpy().astype(np.uint8, copy=False),
+        outcome=rows["outcome"].to_numpy(),
+        closed=rows["closed"].to_numpy(),
+    )
+
+
+def numbered(values: pl.Series) -> tuple[pl.Series, Index]:
+    """Distinct values, ascending, and which of them each row holds. Of a run of equal values one is looked at."""
+    run = values.rle_id().to_numpy()
+    heads = values.gather(np.flatnonzero(np.r_[True, run[1:] != run[:-1]]))
+    distinct = heads.unique().sort()
+    places = heads.to_frame("value").join(
+        distinct.to_frame("value").with_row_index("place"), on="value", how="left", maintain_order="left"
+    )
+    return distinct, places["place"].to_numpy().astype(np.int64)[run]
+
+
+def combined(codes: Sequence[NDArray[Any]], sizes: Sequence[int]) -> Index:
+    """(rows,) one number of several codes, each (rows,) and below its size; `numpy.unravel_index` takes it apart."""
+    number = np.zeros(len(codes[0]), np.int64)
+    for code, size in zip(codes, sizes, strict=True):
+        number *= size
+        number += code
+    return number
+
+
+def renumbered(number: Index, possible: int) -> tuple[Index, Index]:
+    """Numbers that occur, ascending, and which of them each row holds. All are below `possible`."""
+    if possible > DENSE * len(number):
+        cells, place = np.unique(number, return_inverse=True)
+        return cells, place
+    occurs = np.bincount(number, minlength=possible) > 0
+    return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[number]
+
+
+def tally(number: Index, possible: int, hit: Bools) -> tuple[Index, Index, Index]:
+    """Numbers that occur, ascending, how often each does, and how often with a hit. All are below `possible`."""
+    if possible > DENSE * len(number):
+        cells, counts = np.unique(number, return_counts=True)
+        return cells, counts, np.bincount(np.searchsorted(cells, number[hit]), minlength=len(cells))
+    every = np.bincount(number, minlength=possible)
+    cells = np.flatnonzero(every)
+    return cells, every[cells], np.bincount(number[hit], minlength=possible)[cells]
