@@ -36,6 +36,10 @@ class Settings(BaseSettings):
         None, ge=1, le=65535, description="Port of the local Prefect server; unset: a free one"
     )
     seed: int = Field(0, description="Seed of every random choice in a run")
+    smtp_url: SecretStr | None = Field(
+        None, description="Mail server, as smtp://name:password@host:587 or smtps://…; unset: e-mails go to the outbox"
+    )
+    mail_from: str | None = Field(None, description="Sender of e-mails, as `Name <name@example.com>`")
     anthropic_api_key: SecretStr | None = Field(
         None,
         validation_alias=AliasChoices("LEARNBACK_ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY"),
@@ -55,6 +59,8 @@ class Settings(BaseSettings):
         "extracts",
         "expectations",
         "server_port",
+        "smtp_url",
+        "mail_from",
         "anthropic_api_key",
         "anthropic_base_url",
         mode="before",
@@ -85,6 +91,10 @@ class Settings(BaseSettings):
     @property
     def prefect_home(self) -> Path:
         return self.root / "prefect"
+
+    @property
+    def outbox_home(self) -> Path:
+        return self.root / "outbox"
 
     @property
     def reports_home(self) -> Path:

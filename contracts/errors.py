@@ -8,6 +8,7 @@ LearnbackError
 │   ├── MappingError     a recipe does not fit its file
 │   ├── LakeError        the lake cannot be read or written
 │   ├── ServerError      the local Prefect server or its port
+│   ├── SendError        a message could not be handed over
 │   └── UnknownTenantError    a tenant was named that the store does not hold
 ├── InvalidPatternError  a stored payload cannot be acted on; engines fall back and say so
 └── everything else      our bug: traceback, exit code 1
@@ -66,6 +67,10 @@ class ServerError(UserError):
 
 class UnknownTenantError(UserError):
     """A tenant was named that the store does not hold."""
+
+
+class SendError(UserError):
+    """A message could not be handed over; nothing was sent, and the same call may be made again."""
 
 
 class InvalidPatternError(LearnbackError, ValueError):
