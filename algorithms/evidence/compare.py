@@ -146,13 +146,13 @@ def _posteriors(
             shapes.setdefault(question.v.shape, []).append((index, key, question))
     for shape, waiting in shapes.items():
         chunk = max(1, CHUNK // int(np.prod(shape)))
-        for start in range(0, len(waiting), chunk):
-            part = waiting[start : start + chunk]
-            with one_thread():
+        with one_thread():
+            for start in range(0, len(waiting), chunk):
+                part = waiting[start : start + chunk]
                 answers = slabs([question for _, _, question in part], config)
-            for (index, key, _), slab in zip(part, answers, strict=True):
-                memo.remember(key, slab)
-                found[index] = slab
+                for (index, key, _), slab in zip(part, answers, strict=True):
+                    memo.remember(key, slab)
+                    found[index] = slab
     return [found[index] for index in range(len(statistics))]
 
 
@@ -160,8 +160,8 @@ def _question(one: Statistics, kernel: Kernel, rho: float) -> Question:
     groups = _groups(one)
     alike = groups[:, None] == groups[None, :]
     shares = alike * one.n
-    held = shares.sum(axis=1, keepdims=True)
-    mix = np.where(held > 0, shares / np.maximum(held, 1), alike / alike.sum(axis=1, keepdims=True))
+    shares = np.where(shares.any(axis=1, keepdims=True), shares, alike)  # a group that nobody uses counts evenly
+    mix = shares / shares.sum(axis=1, keepdims=True)
     return Question(one.u, one.v, factor(kernel, one.keys), mix, one.n > 0, groups, rho)
 
 

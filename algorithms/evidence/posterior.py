@@ -21,7 +21,7 @@ from scipy.special import logsumexp, ndtr, ndtri
 
 from algorithms.evidence.best import best_shares
 from algorithms.evidence.config import EvidenceConfig
-from algorithms.evidence.mixtures import quantile
+from algorithms.evidence.mixtures import quantiles
 
 Floats = NDArray[np.float64]
 
@@ -102,9 +102,11 @@ def slabs(questions: Sequence[Question], config: EvidenceConfig) -> list[Slab]:
     top = np.where(seen, gain, -np.inf).argmax(axis=1)
     low, high = _interval(weight, mean, variance, top, config.interval)
     beats, _, beats_ahead = _contrasted(_rows(contrasts, top)[:, :, None] - contrasts, grid, config)
-    p_best = best_shares(
-        factor[:, None] @ grid.basis, weight, grid.mean, np.sqrt(_next_period(grid, config)), groups, config.draws
-    )
+    levels_of, sd_ahead = factor[:, None] @ grid.basis, np.sqrt(_next_period(grid, config))
+    p_best = [
+        best_shares(levels_of[row], weight[row], grid.mean[row], sd_ahead[row], groups[row], config.draws)
+        for row in range(len(questions))
+    ]
     found = {
         "log_bf": logsumexp(grid.log_slab, axis=(1, 2)) - logsumexp(grid.log_none, axis=1),
         "gain": gain,
@@ -113,7 +115,7 @@ def slabs(questions: Sequence[Question], config: EvidenceConfig) -> list[Slab]:
         "low": low,
         "high": high,
         "p_better": _averaged(weight, _positive(mean, ahead)),
-        "p_best": p_best,
+        "p_best": np.stack(p_best),
         "p_top_beats": _averaged(weight, _positive(beats, beats_ahead)),
         "below": _newest_below(u[:, -1], v[:, -1], against_mix, config),
         "omega": weight.sum(axis=2) @ np.array(config.drift_sd),
@@ -155,17 +157,14 @@ def _over_blocks(u: Floats, v: Floats, config: EvidenceConfig) -> tuple[Floats, 
     for variance in np.square(config.drift_sd[1:]):
         widened = one + variance * v
         inverse = np.linalg.inv(widened)
-        root = np.einsum("...kk->...k", np.linalg.cholesky(widened))
+        half_log_det = np.log(np.einsum("...kk->...k", np.linalg.cholesky(widened))).sum(axis=-1)
         shrunk = (inverse @ u[..., None])[..., 0]
         scores.append(shrunk.sum(axis=1))
         informations.append((one - inverse).sum(axis=1) / variance)  # V(I + ω²V)⁻¹ = (I − (I + ω²V)⁻¹) / ω²
-        evidences.append((0.5 * variance * (u * shrunk).sum(axis=-1) - np.log(root).sum(axis=-1)).sum(axis=1))
+        evidences.append((0.5 * variance * (u * shrunk).sum(axis=-1) - half_log_det).sum(axis=1))
     information = np.stack(informations, axis=1)
-    return (
-        np.stack(scores, axis=1),
-        (information + np.swapaxes(information, -1, -2)) / 2.0,
-        np.stack(evidences, axis=1),
-    )
+    symmetric = (information + np.swapaxes(information, -1, -2)) / 2.0
+    return np.stack(scores, axis=1), symmetric, np.stack(evidences, axis=1)
 
 
 def _contrasted(contrasts: Floats, grid: _Grid, config: EvidenceConfig) -> tuple[Floats, Floats, Floats]:
@@ -207,8 +206,8 @@ def _interval(
     patterns = len(weight)
     means, variances = (_rows(np.swapaxes(values, -1, -2), top).reshape(patterns, -1) for values in (mean, variance))
     tail = (1.0 - inside) / 2.0
-    weights = weight.reshape(patterns, -1)
-    return quantile(tail, weights, means, variances), quantile(1.0 - tail, weights, means, variances)
+    low, high = quantiles((tail, 1.0 - tail), weight.reshape(patterns, -1), means, variances)
+    return low, high
 
 
 def _newest_below(u: Floats, v: Floats, against_mix: Floats, config: EvidenceConfig) -> NDArray[np.bool_]:
