@@ -76,15 +76,21 @@ class SmtpSender:
             server: smtplib.SMTP = smtplib.SMTP_SSL(self.host, self.port, timeout=SECONDS, context=secure)
         else:
             server = smtplib.SMTP(self.host, self.port, timeout=SECONDS)
-            server.ehlo()
-            if server.has_extn("starttls"):
-                server.starttls(context=secure)
-            elif self.host not in LOCAL:
-                server.close()
-                raise SendError(f"{self.host} offers no encryption", do="Use a server that does, or smtps://")
+        try:
+            self._introduce(server, secure)
+        except BaseException:
+            server.close()
+            raise
+        return server
+
+    def _introduce(self, server: smtplib.SMTP, secure: ssl.SSLContext) -> None:
+        server.ehlo()
+        if not self.encrypted and server.has_extn("starttls"):
+            server.starttls(context=secure)
+        elif not self.encrypted and self.host not in LOCAL:
+            raise SendError(f"{self.host} offers no encryption", do="Use a server that does, or smtps://")
         if self.name:
             server.login(self.name, self.password)
-        return server
 
 
 def from_settings(settings: Settings) -> SmtpSender | None:
