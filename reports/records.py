@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from contracts.learning import Finding, Incumbent, Ruling, Verdict
@@ -24,12 +24,14 @@ class Planted:
 
     kind: `planted` own weights, `no_signal` components say nothing, `incumbent` the defaults are the truth.
     weights: true weights in the order of contracts.outcomes.COMPONENTS; None where there is no signal.
-    newcomer: joined too lately for anything to be learned.
+    newcomer: joined too lately for anything to be learned. effects: planted log-odds by name, as in truth.json: channels,
+    pairs (previous → channel), hours, weekdays (Monday first), features (feature → level), templates.
     """
 
     kind: Truth
     weights: tuple[float, ...] | None = None
     newcomer: bool = False
+    effects: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

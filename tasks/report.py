@@ -35,6 +35,9 @@ Report = ReportInput
 TRUTH = "truth.json"
 """What a simulated world holds, written beside the reports by `learnback demo`; real tenants are not in it."""
 
+EFFECTS = ("channels", "pairs", "hours", "weekdays", "features", "templates")
+"""What was planted besides weights, in the words of simulation.truth."""
+
 
 def report(run: Run, checked: Checked, findings: Findings, verdicts: Verdicts, published: Published) -> ReportInput:
     """Everything the run can tell; the page is written last, so that its own time is not in it."""
@@ -145,6 +148,7 @@ def _planted(settings: Settings) -> dict[UUID, Planted]:
             kind=tenant["kind"],
             weights=tuple(tenant["weights"]) if tenant["kind"] != "no_signal" else None,
             newcomer=tenant["newcomer"],
+            effects={name: tenant[name] for name in EFFECTS},
         )
         for tenant in json.loads(path.read_text())["tenants"]
     }
