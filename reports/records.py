@@ -24,7 +24,7 @@ class Planted:
 
     kind: `planted` own weights, `no_signal` components say nothing, `incumbent` the defaults are the truth.
     weights: true weights in the order of contracts.outcomes.COMPONENTS; None where there is no signal.
-    newcomer: joined too lately for anything to be learned. effects: planted log-odds by name, as in truth.json: channels,
+    newcomer: joined too lately for anything to be learned. effects: planted log-odds, as in truth.json: channels,
     pairs (previous → channel), hours, weekdays (Monday first), features (feature → level), templates.
     """
 
