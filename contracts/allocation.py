@@ -107,8 +107,8 @@ class TimeSituation:
 class ChannelChoice(Decision):
     """The channel of a touch.
 
-    propensity: of this choice among `probabilities`, which sum to 1 over the feasible channels. explored: another
-    channel was the best guess, and the lot fell on this one.
+    propensity: of this choice among `probabilities`, which sum to 1 over the feasible channels. explored: it owes
+    more of its propensity to the even part than to being perhaps the best.
     """
 
     channel: str

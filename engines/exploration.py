@@ -71,6 +71,16 @@ def probabilities_frame(p_best: Floats, gain: Floats, feasible: Bools, explorati
     return np.where(feasible, even + (1.0 - exploration.share) * share, 0.0)
 
 
+def tried(chance: float, arms: int, exploration: Exploration | None) -> bool:
+    """Whether an arm of this probability owes more of it to the even part than to being perhaps the best."""
+    return exploration is not None and chance < 2.0 * exploration.share / arms
+
+
+def tried_frame(chance: Floats, arms: NDArray[np.intp], exploration: Exploration | None) -> Bools:
+    """(rows,) the same for many rows."""
+    return np.zeros(len(chance), bool) if exploration is None else chance < 2.0 * exploration.share / arms
+
+
 def even(count: int) -> list[float]:
     """(K,) equal probabilities: what spreads touches where nothing is known."""
     return [1.0 / count] * count

@@ -69,12 +69,13 @@ def pick(advice: Advice, situation: ChannelSituation) -> ChannelChoice:
     chances = probabilities(preferred, situation.policy)
     at = exploration.lot(situation.policy, QUESTION, situation.lead.bytes, situation.touch)
     arm = exploration.draw(chances, at)
+    explored = exploration.tried(chances[arm], len(channels), situation.policy.exploration)
     return ChannelChoice(
         channel=channels[arm],
         propensity=chances[arm],
         probabilities=dict(zip(channels, chances, strict=True)),
-        explored=arm != favourite(preferred),
-        because=in_words(advice, preferred, situation.previous, arm, channels[arm]),
+        explored=explored,
+        because=in_words(advice, preferred, situation.previous, arm, channels[arm], explored=explored),
         pattern_version=advice.version,
         fallback=preferred.fallback,
     )
@@ -100,17 +101,12 @@ def probabilities(preferred: Preference, policy: Policy) -> list[float]:
     return exploration.probabilities(preferred.p_best, preferred.gain, policy.exploration)
 
 
-def favourite(preferred: Preference) -> int:
-    """The arm that is taken without exploration."""
-    return max(range(len(preferred.gain)), key=preferred.gain.__getitem__)
-
-
-def in_words(advice: Advice, preferred: Preference, previous: str, arm: int, channel: str) -> str:
-    """`sms after email: +.31 by version 3` · `email first: default cadence: nothing has been published …`."""
+def in_words(advice: Advice, preferred: Preference, previous: str, arm: int, channel: str, *, explored: bool) -> str:
+    """`sms after email: +.31 by version 3` · `email first, default cadence: nothing has been published …`."""
     named = f"{channel} first" if previous == NO_CHANNEL else f"{channel} after {previous}"
-    tried = ", tried to learn" if arm != favourite(preferred) else ""
+    tried = ", tried to learn" if explored else ""
     if preferred.fallback:
-        return f"{named}: {fallback_in_words(preferred.instead, preferred.fallback)}{tried}"
+        return f"{named}, {fallback_in_words(preferred.instead, preferred.fallback)}{tried}"
     return f"{named}: {gain_in_words(preferred.gain[arm])} by version {advice.version}{tried}"
 
 

@@ -68,12 +68,14 @@ def advise(head: Incumbent, now: datetime) -> Advice:
 def pick(advice: Advice, situation: TimeSituation) -> TimeChoice:
     """The hour that the lots fall on, among those that are feasible."""
     rule, lead, touch = situation.policy, situation.lead.bytes, situation.touch
-    bins, chances, best = _gaps(advice, situation)
+    bins, chances = _gaps(advice, situation)
     gap = exploration.draw(chances, exploration.lot(rule, GAP, lead, touch)) if bins else None
     slots = situation.feasible if gap is None else _within(situation, bins[gap])
-    hours, favourite, known = _hours(advice, slots, rule)
+    hours, known = _hours(advice, slots, rule)
     arm = exploration.draw(hours, exploration.lot(rule, HOUR, lead, touch))
-    explored = gap not in (None, best) or favourite not in (None, slots[arm].hour_of_week)
+    explored = (known and exploration.tried(hours[arm], len(hours), rule.exploration)) or (
+        gap is not None and exploration.tried(chances[gap], len(bins), rule.exploration)
+    )
     gap_propensity = 1.0 if gap is None else chances[gap]
     return TimeChoice(
         slot=slots[arm],
@@ -90,10 +92,10 @@ def pick(advice: Advice, situation: TimeSituation) -> TimeChoice:
 
 
 def in_words(advice: Advice, hour: int, *, known: bool, explored: bool) -> str:
-    """`Tue 10:00: +.31 by version 5` · `Tue 10:00: any hour that is open: the published pattern has expired`."""
+    """`Tue 10:00: +.31 by version 5` · `Tue 10:00, any hour that is open: the published pattern has expired`."""
     named, tried = hour_in_words(hour), ", tried to learn" if explored else ""
     if not known or advice.hours is None:
-        return f"{named}: {fallback_in_words(SPREAD, advice.fallback or Reason.NOT_CLAIMED)}{tried}"
+        return f"{named}, {fallback_in_words(SPREAD, advice.fallback or Reason.NOT_CLAIMED)}{tried}"
     return f"{named}: {gain_in_words(advice.hours.gain[hour])} by version {advice.version}{tried}"
 
 
@@ -107,16 +109,15 @@ def gap_bin(at: datetime, last: datetime) -> int:
     return bisect_right(GAP_EDGES, (at - last) / timedelta(days=1))
 
 
-def _gaps(advice: Advice, situation: TimeSituation) -> tuple[list[int], list[float], int | None]:
-    """Bins that hold a feasible slot, their probabilities, and the place of the best; none where nothing is claimed."""
+def _gaps(advice: Advice, situation: TimeSituation) -> tuple[list[int], list[float]]:
+    """Bins that hold a feasible slot, and their probabilities; none where nothing is claimed."""
     if advice.gaps is None or situation.last is None:
-        return [], [], None
+        return [], []
     bins = sorted({gap_bin(slot.at, situation.last) for slot in situation.feasible})
     p_best, gain = _of(advice.gaps, bins)
     if max(gain) == UNKNOWN:
-        return [], [], None
-    chances = exploration.probabilities(p_best, gain, situation.policy.exploration)
-    return bins, chances, max(range(len(gain)), key=gain.__getitem__)
+        return [], []
+    return bins, exploration.probabilities(p_best, gain, situation.policy.exploration)
 
 
 def _within(situation: TimeSituation, gap: int) -> tuple[Slot, ...]:
@@ -124,13 +125,12 @@ def _within(situation: TimeSituation, gap: int) -> tuple[Slot, ...]:
     return tuple(slot for slot in situation.feasible if gap_bin(slot.at, situation.last) == gap)
 
 
-def _hours(advice: Advice, slots: Sequence[Slot], rule: Policy) -> tuple[list[float], int | None, bool]:
-    """Probabilities of the slots, the hour of the week that is best, and whether a claim decides."""
+def _hours(advice: Advice, slots: Sequence[Slot], rule: Policy) -> tuple[list[float], bool]:
+    """Probabilities of the slots, and whether a claim decides."""
     p_best, gain = _of(advice.hours, [slot.hour_of_week for slot in slots]) if advice.hours else ([], [])
     if max(gain, default=UNKNOWN) == UNKNOWN:
-        return exploration.even(len(slots)), None, False
-    best = max(range(len(gain)), key=gain.__getitem__)
-    return exploration.probabilities(p_best, gain, rule.exploration), slots[best].hour_of_week, True
+        return exploration.even(len(slots)), False
+    return exploration.probabilities(p_best, gain, rule.exploration), True
 
 
 def _of(known: Known, places: Sequence[int]) -> tuple[list[float], list[float]]:
