@@ -35,6 +35,8 @@ class Settings(BaseSettings):
     server_port: int | None = Field(
         None, ge=1, le=65535, description="Port of the local Prefect server; unset: a free one"
     )
+    api_host: str = Field("127.0.0.1", description="Address that `learnback serve` listens on: this machine only")
+    api_port: int = Field(8460, ge=1, le=65535, description="Port that `learnback serve` listens on")
     seed: int = Field(0, description="Seed of every random choice in a run")
     smtp_url: SecretStr | None = Field(
         None, description="Mail server, as smtp://name:password@host:587 or smtps://…; unset: e-mails go to the outbox"

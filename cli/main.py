@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from cli import data, demo, learning, operate, patterns, tenants
+from cli import api, data, demo, learning, operate, patterns, tenants, tokens
 from contracts.errors import UserError
 
 app = typer.Typer(
@@ -45,6 +45,8 @@ app.add_typer(tenants.app, name="tenants", rich_help_panel=LOOK)
 app.command("report", rich_help_panel=LOOK)(learning.report)
 app.command("sql", rich_help_panel=LOOK)(data.sql)
 app.command("up", rich_help_panel=RUN)(operate.up)
+app.command("serve", rich_help_panel=RUN)(api.serve)
+app.add_typer(tokens.app, name="tokens", rich_help_panel=RUN)
 app.command("down", rich_help_panel=RUN)(operate.down)
 app.command("status", rich_help_panel=RUN)(operate.status)
 app.command("migrate", rich_help_panel=RUN)(operate.migrate)

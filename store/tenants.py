@@ -65,7 +65,7 @@ def resolve(engine: Engine, text: str) -> Tenant:
     with learner_scope(engine) as connection:
         found = connection.execute(
             select(*_COLUMNS).where(
-                Tenants.id == _uuid(wanted) if _uuid(wanted) else func.lower(Tenants.name) == wanted.lower()
+                Tenants.id == as_id(wanted) if as_id(wanted) else func.lower(Tenants.name) == wanted.lower()
             )
         ).all()
         exact = [row for row in found if row.name == wanted] or found
@@ -80,6 +80,14 @@ def resolve(engine: Engine, text: str) -> Tenant:
         f"there is no tenant `{wanted}`",
         do=f"Did you mean {' or '.join(f'`{name}`' for name in near or names[:NEAR])}?",
     )
+
+
+def as_id(text: str) -> UUID | None:
+    """The id that this text is, None where it is none and so must be a name."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def create(engine: Engine, name: str, *, tenant_id: UUID | None = None, **choices: object) -> Tenant:
@@ -112,10 +120,3 @@ def _checked(choices: Mapping[str, object]) -> Mapping[str, object]:
     if unknown:
         raise TypeError(f"a tenant has no {', '.join(sorted(unknown))} to choose")
     return choices
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

@@ -1,0 +1,1 @@
+"""HTTP, thin: reads patterns for one tenant at a time, and starts runs through Prefect's own API."""
