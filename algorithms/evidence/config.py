@@ -16,7 +16,7 @@ class EvidenceConfig:
     residual_sd: float = 0.1  # log-odds of bias that strata leave, where choices were not logged; .2 halves the power
     min_outcomes: int = 10  # min(conversions, non-conversions); below it nothing was ever claimed
     block_outcomes: int = 12  # conversions, and as many others, that a block of time holds; poorer ones are joined
-    stratum_rows: int = 20  # rows that a stratum holds; finer ones compare nobody with anybody
+    stratum_rows: int = 8  # rows in one block; r of them keep (r − 1)/r of their information, and 20 let confounding in
     veto_sd: float = 0.8  # log-odds; the weak prior under which the newest block speaks for itself
     interval: float = 0.90  # share of the posterior inside low … high, and confidence of the newest block's veto
     draws: int = 512  # quasi-random draws behind p_best: a power of 2; error about .01
