@@ -198,12 +198,12 @@ def _finding(
     refused = [one for one in results.values() if isinstance(one, Refusal)]
     if not answered:
         return refused[0]
-    reached = lift(*reach_counts(tenant.paths), randomised=False)  # nobody holds channels out at random here
+    reached = lift(*reach_counts(tenant), randomised=False)  # nobody holds channels out at random here
     pattern = HowPattern(
         channels=answered.get("channels"),
         next_channel=answered.get("next_channel"),
-        sequences=_sequences(tenant.paths, config),
-        credits=credit(path_counts(tenant.paths)),
+        sequences=_sequences(tenant, config),
+        credits=credit(path_counts(tenant)),
         multi_channel=reached if isinstance(reached, Lift) else None,
         value=worth if isinstance(worth, PolicyValue) else None,
     )
@@ -235,17 +235,15 @@ def inputs_hash(tenant: TenantCounts, config: HowConfig, context: LearningContex
     )
 
 
-def _sequences(paths: pl.DataFrame, config: HowConfig) -> tuple[ChannelSequence, ...]:
+def _sequences(tenant: TenantCounts, config: HowConfig) -> tuple[ChannelSequence, ...]:
     """The commonest openings, chosen by how often they occur and never by their rate; rates shrunk to each other."""
-    rows = (
-        paths.filter((pl.col("question") == "sequences") & (pl.col("n") >= config.min_sequence))
-        .sort("n", "key", descending=[True, False])
-        .head(config.sequences)
-    )
-    rates = shrink_rates(rows["n"].to_numpy(), rows["s"].to_numpy(), np.zeros(len(rows), np.int64))
+    common = [(-n, str(key), s) for key, (n, s) in tenant.paths["sequences"].items() if n >= config.min_sequence]
+    listed = sorted(common)[: config.sequences]
+    n, s = (np.array(counts, np.int64) for counts in ([-row[0] for row in listed], [row[2] for row in listed]))
+    rates = shrink_rates(n, s, np.zeros(len(listed), np.int64))
     return tuple(
-        ChannelSequence(tuple(key.split(">")), n, s, float(rate))
-        for (key, n, s), rate in zip(rows.select("key", "n", "s").iter_rows(), rates, strict=True)
+        ChannelSequence(tuple(key.split(">")), -less, hits, float(rate))
+        for (less, key, hits), rate in zip(listed, rates, strict=True)
     )
 
 

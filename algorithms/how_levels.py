@@ -7,7 +7,7 @@ far as it was written down. Only strata that differ in the channel before may be
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -18,14 +18,16 @@ from numpy.typing import NDArray
 from algorithms.attribution import PathCounts
 from algorithms.evidence import LevelCounts
 from algorithms.exposures import BLOCKS
+from algorithms.how_counts import QUESTIONS
 from algorithms.how_paths import REACH_KEYS
-from algorithms.how_rows import NONE, PREVIOUS, STRATA
-from contracts.how import next_key
+from algorithms.how_rows import PREVIOUS, STRATA
+from contracts.how import NO_CHANNEL, next_key
 from contracts.outcomes import CHANNELS
 
 Counts = NDArray[np.int64]
 
 BANDS = 3
+NOTHING = (0, 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,48 +65,66 @@ class Cells:
         return self.policies * BANDS * STRATA * len(PREVIOUS)
 
 
+Reached = tuple[int, int, str]
+"""Stratum, number of touches, and whether by one channel or several."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TenantCounts:
-    """One tenant of a summary. digest: SHA-256 of its counts. oldest_block: as counted in exposures."""
+    """One tenant of a summary. digest: SHA-256 of its counts. oldest_block: as counted in exposures.
+
+    paths: question → key → how many, and how many of them with an outcome; for `reach`, key is Reached.
+    """
 
     tenant_id: UUID
     shares_priors: bool
     digest: str
     oldest_block: int
     cells: Cells
-    paths: pl.DataFrame  # rows of how_counts.SUMMARY that are not about touches
+    paths: Mapping[str, Mapping[str | Reached, tuple[int, int]]]
 
 
 def tenants(summary: pl.DataFrame) -> Iterator[TenantCounts]:
     """Every tenant with touches in a merged summary, in order of tenant id."""
-    for (tenant_id,), rows in sorted(summary.partition_by("tenant_id", as_dict=True, maintain_order=True).items()):
-        touches = rows.filter(pl.col("question") == "touches")
-        if touches.is_empty():
-            continue
-        content = rows.drop("tenant_id", "shares_priors").write_csv().encode()
-        newest, oldest = touches["block"].max(), touches["block"].min()
-        assert isinstance(newest, int)
-        assert isinstance(oldest, int)
+    about_touches = pl.col("question") == "touches"
+    paths = _by_tenant(summary.filter(~about_touches))
+    for tenant_id, touches in sorted(_by_tenant(summary.filter(about_touches)).items()):
+        of_paths = paths.get(tenant_id, summary.clear())
+        content = hashlib.sha256()
+        for rows in (touches, of_paths):
+            content.update(rows.drop("tenant_id", "shares_priors").write_csv().encode())
         yield TenantCounts(
             tenant_id=UUID(bytes=tenant_id),
-            shares_priors=bool(rows["shares_priors"].all()),
-            digest=hashlib.sha256(content).hexdigest(),
-            oldest_block=oldest,
-            cells=_cells(touches, newest),
-            paths=rows.filter(pl.col("question") != "touches"),
+            shares_priors=bool(touches["shares_priors"][0]),
+            digest=content.hexdigest(),
+            oldest_block=int(touches["block"].to_numpy().min()),
+            cells=_cells(touches),
+            paths=_paths(of_paths),
         )
 
 
-def _cells(touches: pl.DataFrame, newest: int) -> Cells:
+def _by_tenant(rows: pl.DataFrame) -> dict[bytes, pl.DataFrame]:
+    parts = rows.partition_by("tenant_id", as_dict=True, maintain_order=True)
+    return {tenant_id: part for (tenant_id,), part in parts.items()}
+
+
+def _paths(rows: pl.DataFrame) -> dict[str, dict[str | Reached, tuple[int, int]]]:
+    found: dict[str, dict[str | Reached, tuple[int, int]]] = {question: {} for question in QUESTIONS}
+    for question, stratum, band, key, n, s in rows.select("question", "stratum", "band", "key", "n", "s").iter_rows():
+        found[question][key if stratum is None else (stratum, band, key)] = n, s
+    return found
+
+
+def _cells(touches: pl.DataFrame) -> Cells:
     def codes(column: pl.Series) -> Counts:
         return column.to_physical().to_numpy().astype(np.int64)
 
-    policy = touches["policy"].rank("dense").to_numpy().astype(np.int64) - 1
+    policy, block = codes(touches["policy"].rle_id()), codes(touches["block"])  # rows are in the order of policies
     return Cells(
-        policies=int(policy.max()) + 1,
+        policies=int(policy[-1]) + 1,
         policy=policy,
         logged=touches["logged"].to_numpy(),
-        block=np.maximum(codes(touches["block"]) - newest + BLOCKS - 1, 0),
+        block=np.maximum(block - block.max() + BLOCKS - 1, 0),
         stratum=codes(touches["stratum"]) + 1,
         band=codes(touches["band"]),
         previous=codes(touches["previous"]),
@@ -139,42 +159,39 @@ def _counts(cells: Cells, keys: tuple[str, ...], level: Counts, groups: tuple[in
     return LevelCounts(keys, n, s, strata_groups=of_others, level_groups=groups)
 
 
-def path_counts(paths: pl.DataFrame) -> PathCounts:
+def path_counts(tenant: TenantCounts) -> PathCounts:
     """What attribution reads, of the channels that the tenant's closed paths went through."""
-    last, first, linear = (_by_key(paths, question) for question in ("last", "first", "linear"))
-    steps, sets = _by_key(paths, "steps"), _by_key(paths, "sets")
-    channels = tuple(name for name in CHANNELS if any(name in key.split("+") for key in sets))
+    sets = {frozenset(str(key).split("+")): counts for key, counts in tenant.paths["sets"].items()}
+    channels = tuple(name for name in CHANNELS if any(name in members for members in sets))
     count = len(channels)
+    steps, last = tenant.paths["steps"], tenant.paths["last"]
     transitions = np.zeros((count + 1, count + 2), np.int64)
-    for row, before in enumerate((*channels, PREVIOUS[NONE])):
-        transitions[row, :count] = [steps.get(next_key(before, channel), (0, 0))[0] for channel in channels]
-        ended, converted = last.get(before, (0, 0))
+    for row, before in enumerate((*channels, NO_CHANNEL)):
+        transitions[row, :count] = [steps.get(next_key(before, channel), NOTHING)[0] for channel in channels]
+        ended, converted = last.get(before, NOTHING)
         transitions[row, count:] = converted, ended - converted
     return PathCounts(
         channels=channels,
         transitions=transitions,
-        first=np.array([first.get(channel, (0, 0))[1] for channel in channels], np.int64),
-        last=np.array([last.get(channel, (0, 0))[1] for channel in channels], np.int64),
-        linear=np.array([linear.get(channel, (0, 0))[1] for channel in channels], np.int64),
-        members=np.array([[channel in key.split("+") for channel in channels] for key in sets], np.bool_).reshape(
-            len(sets), count
-        ),
+        first=_outcomes(tenant, "first", channels),
+        last=_outcomes(tenant, "last", channels),
+        linear=_outcomes(tenant, "linear", channels),
+        members=np.array([[name in members for name in channels] for members in sets], np.bool_).reshape(-1, count),
         paths=np.array([n for n, _ in sets.values()], np.int64),
         converted=np.array([s for _, s in sets.values()], np.int64),
     )
 
 
-def reach_counts(paths: pl.DataFrame) -> tuple[Counts, Counts]:
+def reach_counts(tenant: TenantCounts) -> tuple[Counts, Counts]:
     """Leads and conversions, (strata, 2), of leads reached on one channel, and of those reached on several."""
-    rows = paths.filter(pl.col("question") == "reach")
-    strata = rows.select("stratum", "band").unique(maintain_order=True).with_row_index("row")
-    placed = rows.join(strata, on=("stratum", "band"), maintain_order="left")
-    found = np.zeros((len(REACH_KEYS), len(strata), 2), np.int64)
-    kind = (placed["key"] == REACH_KEYS[1]).to_numpy().astype(np.int64)
-    found[kind, placed["row"].to_numpy()] = placed.select("n", "s").to_numpy()
-    return found[0], found[1]
+    reached = tenant.paths["reach"]
+    strata = sorted({key[:2] for key in reached})
+    one, several = (
+        np.array([reached.get((*stratum, key), NOTHING) for stratum in strata], np.int64).reshape(-1, 2)
+        for key in REACH_KEYS
+    )
+    return one, several
 
 
-def _by_key(paths: pl.DataFrame, question: str) -> dict[str, tuple[int, int]]:
-    rows = paths.filter(pl.col("question") == question)
-    return {key: (n, s) for key, n, s in rows.select("key", "n", "s").iter_rows()}
+def _outcomes(tenant: TenantCounts, question: str, channels: Sequence[str]) -> Counts:
+    return np.array([tenant.paths[question].get(channel, NOTHING)[1] for channel in channels], np.int64)

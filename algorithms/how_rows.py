@@ -67,9 +67,13 @@ def read_touches(rows: pl.DataFrame) -> Touches:
 
 
 def numbered(values: pl.Series) -> tuple[pl.Series, Index]:
-    """Distinct values, ascending, and which of them each row holds. Of a run of equal values one is looked at."""
+    """Distinct values, ascending, and which of them each row holds. Of a run of equal values one is looked at.
+
+    Categories come back as texts, in the order of texts.
+    """
     run = values.rle_id().to_numpy()
     heads = values.gather(np.flatnonzero(np.r_[True, run[1:] != run[:-1]]))
+    heads = heads.cast(pl.String) if heads.dtype == pl.Categorical else heads
     distinct = heads.unique().sort()
     places = heads.to_frame("value").join(
         distinct.to_frame("value").with_row_index("place"), on="value", how="left", maintain_order="left"
