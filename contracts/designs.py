@@ -5,19 +5,18 @@ Claude's answer is validated as JSON against these models: nothing more than the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from contracts.outcomes import CHANNELS
-from contracts.when import WEEKDAYS
-
-SUBJECT_TYPES = ("question", "number", "personal", "benefit", "plain")
-CTAS = ("book_call", "reply", "watch_demo", "download", "referral")
-ANGLES = ("roi", "social_proof", "urgency", "curiosity", "pain")
-PAIN_POINTS = ("lead_flow", "admin_time", "staff_turnover", "cash_flow", "visibility")
-LENGTH_BANDS = ("short", "medium", "long")
+from contracts.agents import Basis
+from contracts.allocation import AllocationRules
+from contracts.levels import Comparison
+from contracts.when import TouchYield
+from contracts.who import Level
 
 Channel = Literal["email", "sms", "linkedin", "voice", "mail"]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -37,10 +36,10 @@ class Designed(BaseModel):
 
 
 class Step(Designed):
-    """One touch. It goes out at the first moment, day 0 or later, that lies in its lead-local window.
+    """One touch. It goes out at the first moment from `day` on that lies in its window.
 
-    day: whole days after the sequence begins. weekday: null for any. from_hour, until_hour: on the lead's clock, until
-    is not part of the window.
+    day: whole days after the sequence begins; a touch that goes out later moves those after it by as much. weekday:
+    null for any. from_hour, until_hour: on the lead's clock; until_hour is not part of the window.
     """
 
     channel: Channel
@@ -72,7 +71,7 @@ class Features(Designed):
     has_number: bool
 
 
-class Message(Designed):
+class Variant(Designed):
     """One variant. subject: e-mails only. features: declared, so that what converts can be learned from."""
 
     channel: Channel
@@ -84,7 +83,7 @@ class Message(Designed):
 class MessageSet(Designed):
     """Variants for one channel and purpose, different enough that one can be learned to be better."""
 
-    variants: tuple[Message, ...] = Field(min_length=1, max_length=10)
+    variants: tuple[Variant, ...] = Field(min_length=1, max_length=10)
     because: Line
 
 
@@ -114,21 +113,46 @@ class CampaignDesign(Designed):
     name: Line
     segments: tuple[Segment, ...] = Field(min_length=1, max_length=10)
     sequence: SequenceDesign
-    messages: tuple[Message, ...] = Field(min_length=1, max_length=20)
+    messages: tuple[Variant, ...] = Field(min_length=1, max_length=20)
     experiment: Experiment
     because: Line
 
 
 @dataclass(frozen=True, slots=True)
 class DesignLimits:
-    """What no design may break, whoever made it. Hours are on the lead's clock."""
+    """What no design may break, whoever made it. rules: those that the allocator keeps for the same tenant."""
 
-    channels: tuple[str, ...] = CHANNELS
-    weekdays: tuple[str, ...] = WEEKDAYS[:5]  # nobody is disturbed at a weekend unless a tenant wants it
-    from_hour: int = 8  # before eight a call wakes people
-    until_hour: int = 18  # end of the working day; a window may end here, not later
-    min_gap_days: int = 2  # between two touches of one lead
-    max_touches: int = 8  # the yield of a touch falls by a third with each one before it; beyond eight it annoys
+    rules: AllocationRules = field(default_factory=AllocationRules)
     max_days: int = 60  # two 30-day horizons: later touches meet leads that count as resolved
-    max_variants: int = 4  # more split the evidence among too many
+    max_variants: int = 4  # of one channel; more split the evidence among too many
     holdout: tuple[float, float] = (0.05, 0.50)  # less measures nothing, more gives the campaign away
+
+    @property
+    def min_gap_days(self) -> int:
+        """Whole days between two touches of one lead."""
+        return math.ceil(self.rules.min_gap_days)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the patterns in force claim, as skills read it.
+
+    basis: every pattern that was looked at, by version. claims: question (hours, gaps, channels, next_channel, or a
+    content feature) → its claimed comparison. yields: of touches by number. segments: levels of lead columns that
+    convert better than the tenant's other leads, best first.
+    """
+
+    basis: tuple[Basis, ...] = ()
+    claims: Mapping[str, Comparison] = field(default_factory=dict)
+    yields: tuple[TouchYield, ...] = ()
+    segments: tuple[Level, ...] = ()
+    columns: Mapping[str, frozenset[str]] = field(default_factory=dict)  # lead column → levels that WHO has seen
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What a skill is asked for. offer: what is sold, and to whom, in the tenant's own words; may be empty."""
+
+    known: Known
+    limits: DesignLimits = field(default_factory=DesignLimits)
+    offer: str = ""

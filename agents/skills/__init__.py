@@ -1,0 +1,1 @@
+"""What Claude is asked to design, one file a skill. Each has a plain twin in engines/ that needs no Claude."""
