@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from uuid import UUID
 
@@ -228,11 +228,16 @@ def inputs_hash(tenant: TenantCounts, config: HowConfig, context: LearningContex
     return content_hash(
         {
             "summary": tenant.digest,
-            "config": asdict(config),
+            "config": _settings(config),
             "code": context.code_version,
             "prior": prior.version if prior else None,
         }
     )
+
+
+@cache
+def _settings(config: HowConfig) -> Payload:
+    return asdict(config)
 
 
 def _sequences(tenant: TenantCounts, config: HowConfig) -> tuple[ChannelSequence, ...]:
