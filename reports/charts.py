@@ -31,6 +31,13 @@ PALETTE = {
     "hold": ("#94762a", "#d1b15c"),
     "refuse": ("#7b6f8e", "#b3a5c9"),
     "quarantine": ("#b2453a", "#e88277"),
+    "less3": ("#b4573a", "#e2805c"),  # shades of gains, from far below today's mix to far above
+    "less2": ("#d59273", "#ab6148"),
+    "less1": ("#eccbba", "#6a473a"),
+    "same": ("#efede7", "#2b3138"),
+    "more1": ("#bddae3", "#2f5463"),
+    "more2": ("#6fb1c8", "#3f88a3"),
+    "more3": ("#1e7899", "#6cc5e1"),
 }
 LIGHT = {role: light for role, (light, _) in PALETTE.items()}
 

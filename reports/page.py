@@ -10,16 +10,27 @@ from uuid import UUID
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from contracts.learning import Ruling
+from contracts.levels import CLAIMED_AT
 from contracts.runs import Outcome, Quarantined
-from reports import charts, run_figures, truth, who, who_chapter, words
+from reports import charts, how_chapter, run_figures, truth, what_chapter, when_chapter, who, who_chapter, words
 from reports.chapter import Chapter, Section
 from reports.charts import Figure
 from reports.records import ReportInput, ranked
 
-CHAPTERS: dict[str, Callable[[ReportInput], Chapter]] = {who.NAME: who_chapter.chapter}
+CHAPTERS: dict[str, Callable[[ReportInput], Chapter]] = {
+    who.NAME: who_chapter.chapter,
+    what_chapter.NAME: what_chapter.chapter,
+    when_chapter.NAME: when_chapter.chapter,
+    how_chapter.NAME: how_chapter.chapter,
+}
 """Learner → its pictures. A learner without a chapter still has its rows in every table."""
 
-GATES = {who.NAME: 0.90}
+GATES = {
+    who.NAME: 0.90,
+    what_chapter.NAME: CLAIMED_AT,
+    when_chapter.NAME: CLAIMED_AT,
+    how_chapter.NAME: CLAIMED_AT,
+}
 """Confidence at which a learner's patterns are published: the mark in the table's meters."""
 
 

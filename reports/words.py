@@ -26,10 +26,16 @@ REASONS = {
     Reason.TOO_FEW_OUTCOMES: "too few outcomes to learn from",
     Reason.NO_VARIATION: "nothing differs between its leads, so nothing can be compared",
     Reason.SYNTHETIC_TIME: "its times are ordinal stand-ins, so nothing about time can be learned",
+    Reason.NO_LOCAL_TIME: "no lead's time zone is known",
+    Reason.NO_TEMPLATES: "no two distinct texts that could be told apart",
+    Reason.NO_PROPENSITY: "the policy's probabilities were not logged",
+    Reason.TOO_FEW_EFFECTIVE: "the log tells too little about this policy",
     Reason.QUARANTINED: "its data failed the checks",
     Reason.TOO_FEW_FOLDS: "too few later periods with outcomes to judge it on",
     Reason.NOT_BETTER: "not shown to be better than what is in force",
     Reason.WORSE_LIFT: "ranks better overall, but worse among the top fifth",
+    Reason.CONTRADICTED: "the newest weeks say otherwise",
+    Reason.CONFIRMED: "what is in force holds up on the new data too",
     Reason.UNCHANGED: "nothing new: same data, settings, code and priors as the version in force",
     Reason.OLDER_THAN_HEAD: "the version in force was learned from later data",
     Reason.ROLLED_BACK: "this very version was taken back, and nothing new is known since",
@@ -38,10 +44,20 @@ REASONS = {
     Reason.NO_PATTERN: "nothing has been published, so the defaults decide",
     Reason.EXPIRED: "the published pattern has expired, so the defaults decide",
     Reason.INVALID_PATTERN: "the published pattern cannot be read, so the defaults decide",
+    Reason.NOT_CLAIMED: "the published pattern claims nothing about this, so the defaults decide",
+    Reason.PAUSED: "the tenant asked for quiet",
+    Reason.OPTED_OUT: "the person asked not to be contacted",
+    Reason.MAX_TOUCHES: "the lead has had as many touches as its tenant allows",
+    Reason.NO_FEASIBLE: "limits leave no channel, or no hour",
+    Reason.NO_KEY: "no key for Claude is set",
+    Reason.UNAVAILABLE: "Claude could not be reached",
+    Reason.INVALID_REPLY: "the reply broke its contract, and so did its repair",
+    Reason.DECLINED: "the model declined to answer, or stopped early",
+    Reason.REJECTED: "the reply breaks the rules that engines keep",
 }
 """Every reason code in words; each continues "held: …" or "refused: …". docs/reference/reasons.md explains them."""
 
-_AS_SHARE = {Reason.NOT_BETTER}  # got and wanted are probabilities
+_AS_SHARE = {Reason.NOT_BETTER, Reason.CONFIRMED, Reason.CONTRADICTED}  # got and wanted are probabilities
 _WITHOUT_NUMBERS = {
     Reason.OLDER_THAN_HEAD,
     Reason.ROLLED_BACK,
