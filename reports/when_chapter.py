@@ -83,8 +83,8 @@ def _touches(tenants: list[Told[WhenPattern]]) -> Section:
     drawn = [one for one in tenants if one.pattern.touches][:MOST_TENANTS]
     figures = tuple(_yield(one.tenant, one.pattern.touches[:MOST_TOUCHES]) for one in drawn)
     text = (
-        "Of the leads that are still there at a touch, how many answer this one? Counting whole leads by their number of "
-        "touches would credit late touches with the leads that came that far."
+        "Of the leads that are still there at a touch, how many answer this one? Counting whole leads by their number "
+        "of touches would credit late touches with the leads that came that far."
     )
     return Section("What each further touch brings", text, figures)
 
@@ -116,4 +116,5 @@ def _caveats(record: ReportInput, tenants: list[Told[WhenPattern]]) -> Iterator[
         )
     yield "Confidence is calibrated on simulated worlds of many kinds, not held out: the next weeks are the proof."
     if refused := levels.refused(record, NAME):
-        yield f"Nothing could be said for {words.listed(sorted(refused))}: {words.REASONS[min(r.reason for r in refused.values())]}."
+        why = words.listed(sorted({words.REASONS[refusal.reason] for refusal in refused.values()}))
+        yield f"Nothing could be said for {words.listed(sorted(refused))}: {why}."
