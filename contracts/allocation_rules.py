@@ -85,7 +85,7 @@ def _switch(name: str, value: Any) -> bool:
 
 def _caps(table: Mapping[str, Any]) -> dict[str, int]:
     _known(table, CHANNELS, "daily_caps.")
-    return {name: int(_number(f"daily_caps.{name}", value, 0, 1_000_000)) for name, value in table.items()}
+    return {name: int(_number(f"daily_caps.{name}", value, 0, 100_000)) for name, value in table.items()}
 
 
 def _exploration(table: Mapping[str, Any]) -> Exploration | None:

@@ -141,8 +141,10 @@ def refusal_in_words(reason: Reason, touches: int, rules: AllocationRules) -> st
 
 def no_room_in_words(rules: AllocationRules, *, reachable: bool, rested: bool) -> str:
     """Why limits leave nothing. reachable: a channel reaches the lead. rested: an open hour comes after its gap."""
+    if not rules.channels:
+        return "its tenant's daily caps allow no channel"
     if not reachable:
-        return f"none of {', '.join(rules.channels) or 'no channels'} reaches it: no address is known"
+        return f"it has no address for {' or '.join(rules.channels)}"
     if not rested:
         return f"no open hour in {rules.horizon_days} days comes {rules.min_gap_days:g} days after its last touch"
     return "every day that it could have is full on every channel that reaches it"

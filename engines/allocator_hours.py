@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 
 import numpy as np
@@ -48,8 +48,9 @@ def _open_hours(
     while day <= last:
         for hour in (hour for hour in hours if hour // 24 == day.weekday()):
             at = local_to_utc(day, hour % 24, zone)
-            shown = at.astimezone(clock)
-            if begin <= at < end and (shown.date(), shown.hour) == (day, hour % 24):
+            if begin <= at < end and at.astimezone(clock).replace(tzinfo=None) == datetime.combine(
+                day, time(hour % 24)
+            ):
                 slots.append(Slot(at, hour, at.astimezone(house).date()))
         day += timedelta(days=1)
     return tuple(slots)
@@ -89,8 +90,3 @@ def grid(rules: AllocationRules, now: datetime, zones: Sequence[str], tenant_zon
 def microseconds(moment: datetime) -> int:
     """Since 1970, in UTC."""
     return (moment - EPOCH) // MICROSECOND
-
-
-def moment(microsecond: int) -> datetime:
-    """The inverse of `microseconds`."""
-    return (EPOCH + timedelta(microseconds=int(microsecond))).astimezone(UTC)
