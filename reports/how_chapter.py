@@ -103,6 +103,6 @@ def _caveats(tenants: list[Told[HowPattern]]) -> Iterator[str]:
             yield (
                 f"{one.tenant}: had the recommendations been followed, {words.share(value.snips, 2)} of touches would "
                 f"have brought an outcome instead of {words.share(value.logged, 2)} (90 %: "
-                f"{words.share(value.low, 2)} to {words.share(value.high, 2)}; effective sample {words.count(value.effective_n)}, "
-                f"{words.share(value.clipped, 1)} of weights clipped)."
+                f"{words.share(value.low, 2)} to {words.share(value.high, 2)}; effective sample "
+                f"{words.count(value.effective_n)}, {words.share(value.clipped, 1)} of weights clipped)."
             )
