@@ -21,8 +21,9 @@ Kernel = Callable[[tuple[str, ...]], Floats]
 HOUR_LENGTH = 0.6
 """Radians on the 24-hour circle, about 2.3 hours; shorter lets single hours flicker."""
 
-HOUR_SHARE, DAY_SHARE, CELL_SHARE = 0.50, 0.35, 0.15
-"""Prior variance that hours share across days, that days share across hours, and that one cell has alone."""
+HOUR_SHARE, DAY_SHARE, PAIR_SHARE, CELL_SHARE = 0.50, 0.35, 0.10, 0.05
+"""Prior variance that hours share across days, that days share across hours, that neighbouring hours of alike days
+share, and that one cell has alone. More for the cell alone lets single cells flicker (docs/evidence.md)."""
 
 SAME_DAY, SAME_KIND_OF_DAY = 0.6, 0.4
 """Correlation of two cells on one weekday beyond that of two working days, or of Saturday and Sunday."""
@@ -54,7 +55,7 @@ def hours(keys: tuple[str, ...]) -> Floats:
     near = np.exp(-2.0 * np.sin(apart) ** 2 / HOUR_LENGTH**2)
     weekend = day >= SATURDAY
     days = SAME_DAY * (day[:, None] == day[None, :]) + SAME_KIND_OF_DAY * (weekend[:, None] == weekend[None, :])
-    kernel: Floats = HOUR_SHARE * near + DAY_SHARE * days + CELL_SHARE * np.eye(len(keys))
+    kernel: Floats = HOUR_SHARE * near + DAY_SHARE * days + PAIR_SHARE * near * days + CELL_SHARE * np.eye(len(keys))
     return kernel
 
 
