@@ -79,7 +79,8 @@ def summarise_exposures(extracts: Mapping[str, pl.LazyFrame]) -> pl.DataFrame:
     for piece in _pieces(rows, consents):
         hours, left_out = _count_hours(piece)
         parts.append([hours, _count_gaps(piece), _count_touches(piece), left_out])
-    return pl.concat([SUMMARY.to_frame(), *(part for question in zip(*parts, strict=True) for part in question)])
+    in_order = [part for question in zip(*parts, strict=True) for part in question]
+    return pl.concat(in_order) if in_order else SUMMARY.to_frame()
 
 
 def merge_summaries(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:

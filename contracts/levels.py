@@ -81,7 +81,12 @@ class Comparison:
         return next((level for level in self.levels if level.key == key), None)
 
     def to_payload(self) -> dict[str, Any]:
-        return asdict(self)
+        fields = {name: getattr(self, name) for name in Comparison.__slots__}
+        levels = tuple({name: getattr(level, name) for name in Level.__slots__} for level in self.levels)
+        return fields | {
+            "recommendation": asdict(self.recommendation),
+            "levels": levels,
+        }  # asdict copies, level by level
 
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any]) -> Comparison:
