@@ -205,6 +205,15 @@ class Allocation(Decision):
     when: TimeChoice | None = None
 
 
+class TouchState(StrEnum):
+    """How far a planned touch has come; it only goes forward, but for one that its sender gives back."""
+
+    WAITING = "waiting"  # for its hour
+    TAKEN = "taken"  # by a sender, which has not yet said that it is sent
+    SENT = "sent"  # it is an activity now
+    WITHDRAWN = "withdrawn"  # Withdrawal says why
+
+
 class Withdrawal(StrEnum):
     """Why a planned touch was not made."""
 

@@ -4,11 +4,12 @@ from store.tables.agents import Batches, BatchItems, CostEvents
 from store.tables.base import SCHEMA, Base
 from store.tables.outreach import Decisions, Leads, ScoreVersions, Touches
 from store.tables.patterns import PatternHeads, Patterns, PopulationPriors, Verdicts
+from store.tables.planning import PlannedTouches, Plans
 from store.tables.runs import AuditLog, Quarantine, Runs, Slices
 from store.tables.tenants import Tenants
 from store.tables.tokens import ApiTokens
 
-REVISION = "agent_tables"
+REVISION = "planned_touches"
 """The migration that this code needs; `learnback migrate` brings a database there."""
 
 __all__ = [
@@ -24,6 +25,8 @@ __all__ = [
     "Leads",
     "PatternHeads",
     "Patterns",
+    "PlannedTouches",
+    "Plans",
     "PopulationPriors",
     "Quarantine",
     "Runs",
