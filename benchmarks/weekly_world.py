@@ -1,7 +1,9 @@
 """A user's own CRM for the weekly benchmark: 200 Zipf tenants, 1M leads, 10M touches, score and content in JSONB.
 
 The heap lies in time order, as outreach writes it. Conversions follow planted weights per tenant, so that WHO has
-something to publish. Rows are made by NumPy in pieces and enter PostgreSQL through ADBC.
+something to publish. Touches go out in working hours of the lead's own zone, from the forty texts that its tenant
+uses, and log the decile of the lead's score, so that WHAT, WHEN and HOW have all of their work to do. Rows are made by
+NumPy in pieces and enter PostgreSQL through ADBC.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 
 import adbc_driver_postgresql.dbapi as adbc
 import numpy as np
@@ -24,6 +27,9 @@ BEGINS = datetime(2024, 1, 1, tzinfo=UTC)
 DAY = 86_400_000_000  # microseconds
 SPAN = 200  # days over which leads are created
 PIECE = 500_000  # rows per ingest: about 300 MB of JSON in memory
+ZONES = {"America/New_York": -5, "America/Los_Angeles": -8, "Europe/London": 0, "Europe/Berlin": 1, "Asia/Kolkata": 5.5}
+"""Zone → hours by which its winter is ahead of UTC."""
+TEXTS = 40  # templates that a tenant writes with
 JSONB = "\x01"  # ADBC writes strings into jsonb only behind this version byte
 
 AS_OF = datetime(2024, 10, 1, tzinfo=UTC)
@@ -34,7 +40,8 @@ CREATE SCHEMA agency;
 CREATE TABLE agency.accounts (id uuid NOT NULL, name text NOT NULL, shares boolean NOT NULL);
 CREATE TABLE agency.people (
     id uuid NOT NULL, account_id uuid NOT NULL, created_at timestamptz NOT NULL, status text NOT NULL,
-    converted_at timestamptz, score jsonb, title text, industry text, employees integer, country text);
+    converted_at timestamptz, score jsonb, title text, industry text, employees integer, country text,
+    zone text);
 CREATE TABLE agency.messages (
     id uuid NOT NULL, account_id uuid NOT NULL, person_id uuid NOT NULL, channel text NOT NULL,
     sent_at timestamptz NOT NULL, content jsonb);
@@ -47,13 +54,13 @@ DROP INDEX learnback.activities_row_xid_idx, learnback.activities_tenant_id_lead
 ALTER TABLE learnback.activities DROP CONSTRAINT activities_pkey;
 INSERT INTO learnback.tenants (id, name, shares_priors) SELECT id, name, shares FROM agency.accounts;
 INSERT INTO learnback.leads (tenant_id, id, created_at, status, converted_at, title, industry, employee_count, country,
-                             als_components, components_at)
-SELECT account_id, id, created_at, status, converted_at, title, industry, employees, country, score, created_at
+                             time_zone, als_components, components_at)
+SELECT account_id, id, created_at, status, converted_at, title, industry, employees, country, zone, score, created_at
 FROM agency.people;
-INSERT INTO learnback.activities (tenant_id, id, lead_id, channel, occurred_at, template_id, subject_type, cta, angle,
-                                  pain_point)
-SELECT account_id, id, person_id, channel, sent_at, content ->> 'template', content ->> 'subject_type',
-       content ->> 'cta', content ->> 'angle', content ->> 'pain_point'
+INSERT INTO learnback.activities (tenant_id, id, lead_id, channel, occurred_at, template_id, score_stratum,
+                                  subject_type, cta, angle, pain_point)
+SELECT account_id, id, person_id, channel, sent_at, content ->> 'template', (content ->> 'score_decile')::smallint,
+       content ->> 'subject_type', content ->> 'cta', content ->> 'angle', content ->> 'pain_point'
 FROM agency.messages;
 """
 """The same rows in Learnback's own typed columns. Extraction reads whole tables, so that no index is missed."""
@@ -71,7 +78,7 @@ class Size:
 
     @property
     def database(self) -> str:
-        return f"learnback_weekly_{self.touches // 1000}k"
+        return f"learnback_crm_{self.touches // 1000}k"
 
 
 def build(address: str, size: Size, seed: int, tell: Callable[[str], None]) -> None:
@@ -84,19 +91,23 @@ def build(address: str, size: Size, seed: int, tell: Callable[[str], None]) -> N
     share = 1 / np.arange(1, size.tenants + 1)
     tenant_of = rng.choice(size.tenants, size.leads, p=share / share.sum())
     created = np.sort(rng.integers(0, SPAN * DAY, size.leads)) + _micros(BEGINS)
+    zone_of = rng.integers(0, len(ZONES), size.leads, dtype=np.int8)
+    decile_of = np.empty(size.leads, np.int8)
     with adbc.connect(address) as connection:
         _ingest(connection, "accounts", _accounts(tenants))
         for begin in range(0, size.leads, PIECE):
             part = slice(begin, begin + PIECE)
-            _ingest(connection, "people", _people(rng, lead_ids[part], tenant_of[part], tenants, created[part]))
-        lead_of, sent = _touches(rng, size, created)
+            people, decile_of[part] = _people(
+                rng, lead_ids[part], tenant_of[part], tenants, created[part], zone_of[part]
+            )
+            _ingest(connection, "people", people)
+        lead_of, sent = _touches(rng, size, created, zone_of)
+        texts = _texts(rng, size.tenants)
         for begin in range(0, size.touches, PIECE):
             part = slice(begin, begin + PIECE)
-            _ingest(
-                connection,
-                "messages",
-                _messages(rng, lead_of[part], sent[part], lead_ids, tenants[tenant_of[lead_of[part]]]),
-            )
+            leads = lead_of[part]
+            of_lead = (lead_ids[leads], tenants[tenant_of[leads]], decile_of[leads], texts[tenant_of[leads]])
+            _ingest(connection, "messages", _messages(rng, sent[part], *of_lead))
             tell(f"{min(begin + PIECE, size.touches):,} of {size.touches:,} touches")
     with psycopg.connect(address, autocommit=True) as connection:
         connection.execute("VACUUM (ANALYZE) agency.people")
@@ -135,7 +146,15 @@ def _accounts(tenants: Ids) -> pa.Table:
     return pa.table({"id": _uuids(tenants), "name": names, "shares": [True] * len(names)})
 
 
-def _people(rng: np.random.Generator, ids: Ids, tenant_of: np.ndarray, tenants: Ids, created: np.ndarray) -> pa.Table:
+def _people(
+    rng: np.random.Generator,
+    ids: Ids,
+    tenant_of: np.ndarray,
+    tenants: Ids,
+    created: np.ndarray,
+    zone_of: np.ndarray,
+) -> tuple[pa.Table, np.ndarray]:
+    """The rows, and the decile of each lead's default score."""
     rows = len(ids)
     components = rng.random((rows, len(COMPONENTS))).round(2)
     tilt = np.random.default_rng(1).dirichlet(12 * np.array(DEFAULT_WEIGHTS), len(tenants))  # planted weights
@@ -149,7 +168,9 @@ def _people(rng: np.random.Generator, ids: Ids, tenant_of: np.ndarray, tenants: 
     pieces: list[pa.Array | str] = [JSONB + "{"]
     for name, column in zip(COMPONENTS, columns, strict=True):
         pieces += [f'{"" if name == COMPONENTS[0] else ", "}"{name}": ', column]
-    return pa.table(
+    score = components @ np.array(DEFAULT_WEIGHTS)
+    deciles = np.searchsorted(np.quantile(score, np.arange(1, 10) / 10), score).astype(np.int8)
+    people = pa.table(
         {
             "id": _uuids(ids),
             "account_id": _uuids(tenants[tenant_of]),
@@ -161,35 +182,55 @@ def _people(rng: np.random.Generator, ids: Ids, tenant_of: np.ndarray, tenants: 
             "industry": _drawn(rng, [f"industry {number}" for number in range(25)], rows),
             "employees": pa.array(np.exp(rng.normal(4.5, 1.4, rows)).astype(np.int32) + 1),
             "country": _drawn(rng, ["AU", "NZ", "US", "GB", "SG", "CA", "DE", "FR", "IN", "JP"], rows),
+            "zone": pa.array(list(ZONES)).take(pa.array(zone_of)),
         }
     )
+    return people, deciles
 
 
-def _touches(rng: np.random.Generator, size: Size, created: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which lead each touch reaches and when, in order of time: one each, the rest by chance."""
+def _touches(
+    rng: np.random.Generator, size: Size, created: np.ndarray, zone_of: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which lead each touch reaches and when, in order of time: one each, the rest by chance, in working hours."""
     extra = rng.integers(0, size.leads, size.touches - size.leads, dtype=np.int32)
     lead_of = np.concatenate([np.arange(size.leads, dtype=np.int32), extra])
-    sent = created[lead_of] + rng.integers(DAY // 24, 28 * DAY, size.touches)
+    day = created[lead_of] // DAY + rng.integers(2, 28, size.touches)  # two, for zones that are ahead of UTC
+    weekend = ((day + 3) % 7 >= 5) & (rng.random(size.touches) < 0.75)  # day 0 was a Thursday
+    local = rng.triangular(8.0, 11.0, 19.0, size.touches) - np.array(list(ZONES.values()))[zone_of[lead_of]]
+    sent = (day + 2 * weekend) * DAY + (local * DAY / 24).astype(np.int64)
     order = np.argsort(sent)
     return lead_of[order], sent[order]
 
 
-def _messages(rng: np.random.Generator, lead_of: np.ndarray, sent: np.ndarray, leads: Ids, account: Ids) -> pa.Table:
-    rows = len(lead_of)
+def _texts(rng: np.random.Generator, tenants: int) -> np.ndarray:
+    """(tenants, TEXTS) the templates that each tenant writes with."""
+    count = len(_templates())
+    return np.array([rng.choice(count, TEXTS, replace=False) for _ in range(tenants)])
+
+
+def _messages(
+    rng: np.random.Generator, sent: np.ndarray, leads: Ids, account: Ids, decile: np.ndarray, texts: np.ndarray
+) -> pa.Table:
+    """texts: (rows, TEXTS) those to choose from."""
+    rows = len(sent)
+    text = texts[np.arange(rows), rng.integers(0, TEXTS, rows)]
+    heads = pa.array(_templates()).take(pa.array(text))
+    deciles = pc.cast(pa.array(decile), pa.string())
     return pa.table(
         {
             "id": _uuids(_ids(rng, rows)),
             "account_id": _uuids(account),
-            "person_id": _uuids(leads[lead_of]),
+            "person_id": _uuids(leads),
             "channel": _drawn(rng, list(CHANNELS), rows),
             "sent_at": _times(sent),
-            "content": _drawn(rng, _templates(), rows),
+            "content": pc.binary_join_element_wise(heads, ', "score_decile": ', deciles, "}", ""),
         }
     )
 
 
+@cache
 def _templates() -> list[str]:
-    """2,000 contents of about 370 bytes each, as a CRM keeps them."""
+    """2,000 contents of about 370 bytes each, as a CRM keeps them, still open at their end."""
     preview = (
         "Hi there, saw that your team is working on {pain} and wanted to share how two similar companies cut the "
         "effort in half last quarter."
@@ -224,7 +265,7 @@ def _templates() -> list[str]:
                 "personalised": number % 2 == 0,
                 "model": "m-1",
             }
-        )
+        ).removesuffix("}")
         for number, (subject, call, angle, pain) in enumerate(itertools.product(subjects, calls, angles, pains))
     ]
 

@@ -13,7 +13,8 @@ SELECT p.account_id AS tenant_id,
        p.title,
        p.industry,
        p.employees AS employee_count,
-       p.country
+       p.country,
+       p.zone AS time_zone
 FROM agency.people AS p
 WHERE (p.created_at > :as_of AND p.created_at <= :now) IS NOT TRUE
   AND :split
