@@ -79,15 +79,16 @@ def tenants(summary: pl.DataFrame) -> Iterator[TenantCounts]:
     policies, policy = numbered(summary["policy"])
     shares_priors = summary["shares_priors"].to_numpy()
     columns = {name: summary[name].to_numpy().astype(np.int64) for name in COLUMNS}
-    place = summary["question"].to_physical().to_numpy() * len(ids) + tenant  # ascending, as the summary is ordered
+    question = summary["question"].to_physical().to_numpy().astype(np.int64)
+    place = question * len(ids) + tenant  # ascending, as the summary is ordered
     edges = np.searchsorted(place, np.arange(len(QUESTIONS) * len(ids) + 1))
     for row, tenant_id in enumerate(ids):
         of, shares = {}, False
-        for code, question in enumerate(QUESTIONS):
+        for code, name in enumerate(QUESTIONS):
             mine = slice(*edges[code * len(ids) + row :][:2])
             used, own = np.unique(policy[mine], return_inverse=True)
             names = tuple(policies.gather(used).to_list())
-            of[question] = _Cells(names, own, **{name: column[mine] for name, column in columns.items()})
+            of[name] = _Cells(names, own, **{each: column[mine] for each, column in columns.items()})
             shares = shares or bool(shares_priors[mine].any())
         yield _tenant(tenant_id, shares, of)
 
