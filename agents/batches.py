@@ -82,6 +82,8 @@ def run(
     """
     if len(asks) > MOST_QUESTIONS:
         raise ValueError(f"got {len(asks)} questions for job {job}, and a batch holds at most {MOST_QUESTIONS}")
+    if not asks:
+        return {}
     work = _Job(job, asks, claude, ledger, now, config)
     ledger.intend(job, [work.item(key, ask) for key, ask in asks.items()])
     for _ in range(config.rounds):
