@@ -10,6 +10,7 @@ from uuid import UUID
 import numpy as np
 import polars as pl
 import pytest
+from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from algorithms import exposures as frame_of
@@ -33,6 +34,8 @@ AS_OF = datetime(2026, 11, 1, tzinfo=UTC)
 CONTEXT = LearningContext(AS_OF, "code")
 ONE_ARM = WorldConfig(tenants=3, leads=9_000, zipf=0.0, base_rate=0.15, effects="one_arm", no_signal_share=0.0)
 ONE_ARM = replace(ONE_ARM, incumbent_share=0.0, early_outcome_share=0.0, odds_ratio=3.0, template_effect=0.0)
+
+RULES = ("last", "first", "linear", "markov", "shapley")
 
 
 def exposed(world: World) -> dict[str, pl.LazyFrame]:
@@ -86,11 +89,15 @@ def small_worlds(conditions: Conditions, seed: int) -> tuple[HowWorlds, dict[UUI
     return worlds, said, float(np.mean([one.ruling is Ruling.PUBLISH for one in verdicts.values()]))
 
 
+def _agreement(credits: list[float], truth: NDArray[np.float64]) -> float:
+    return float(spearmanr(credits, truth).statistic) if len(set(credits)) > 1 else 0.0
+
+
 def test_ranks_channels_and_finds_the_next_one_under_confounding() -> None:
     """Over 400 worlds .85 and .82 are promised; the standard errors of 100 are .02 and .04."""
     worlds, said, published = small_worlds(Conditions(worlds=100, size=2_000, base_rate=0.04), seed=3)
     effects = worlds.effects.following.reshape(-1, NOTHING + 1, CHANNELS_IN_USE)
-    ranks, regret = [], []
+    ranks, regret, of_rules = [], [], []
     for world, of_pairs in enumerate(effects):
         pattern = pattern_of(said[world_id(world)])
         assert pattern.channels is not None
@@ -98,13 +105,17 @@ def test_ranks_channels_and_finds_the_next_one_under_confounding() -> None:
         gains = {level.key: level.gain for level in (*pattern.channels.levels, *pattern.next_channel.levels)}
         used = worlds.used()[world].reshape(of_pairs.shape).sum(axis=1)
         names = CHANNELS[:CHANNELS_IN_USE]
-        ranks.append(spearmanr([gains[name] for name in names], used @ of_pairs / used.sum()).statistic)
+        truth = used @ of_pairs / used.sum()
+        ranks.append(spearmanr([gains[name] for name in names], truth).statistic)
+        credited = {one.channel: one for one in pattern.credits}
+        of_rules.append([_agreement([getattr(credited[name], rule) for name in names], truth) for rule in RULES])
         chosen = [
             np.argmax([gains[next_key((*names, "none")[before], name)] for name in names])
             for before in range(NOTHING + 1)
         ]
         regret.append(np.mean(of_pairs.max(axis=1) - of_pairs[np.arange(NOTHING + 1), chosen]))
     assert np.mean(ranks) >= 0.83
+    assert max(np.mean(of_rules, axis=0)) < 0.5, "no rule of attribution ranks channels half as well"
     assert np.mean(regret) <= 0.08, "the best pair lies .65 above the mix"
     assert published >= 0.82
 
@@ -142,7 +153,7 @@ def test_what_is_told_beside_adds_up(habit: World) -> None:
         pattern = pattern_of(said)
         mine = summary.filter(pl.col("tenant_id") == tenant.bytes)
         paths = mine.filter(pl.col("question") == "last")
-        for rule in ("last", "first", "linear", "markov", "shapley"):
+        for rule in RULES:
             assert sum(getattr(one, rule) for one in pattern.credits) == pytest.approx(paths["s"].sum(), abs=1e-4)
         assert pattern.sequences
         assert [one.leads for one in pattern.sequences] == sorted((s.leads for s in pattern.sequences), reverse=True)
