@@ -1,9 +1,9 @@
 """On which weekday do people say yes on the phone, and what does a further call bring? 41,188 customers of a bank.
 
 The file is in order of time, has weekdays and no hours, and a customer is one row: the last of `campaign` calls. Base
-rates run from 5 % to 25 % over the years, so a weekday that was called more in good months looks good: compared inside forty parts of time,
-Wednesday is best in either half, while raw rates name another day. And who divides by customers with exactly so many
-calls overstates what late ones bring.
+rates run from 5 % to 25 % over the years, so a weekday that was called more in good months looks good: compared inside
+forty parts of time, Wednesday is best in either half, while raw rates name another day. And who divides by customers
+with exactly so many calls overstates what late ones bring.
 """
 
 from __future__ import annotations
