@@ -46,4 +46,10 @@ def remember(key: bytes, slab: Slab) -> None:
             _slabs.popitem(last=False)
 
 
+def forget() -> None:
+    """Start anew, as a fresh process would."""
+    with _lock:
+        _slabs.clear()
+
+
 _written = lru_cache(maxsize=64)(repr)
