@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from cli import api, data, demo, learning, operate, patterns, tenants, tokens
+from cli import api, data, demo, learning, operate, patterns, plan, tenants, tokens
 from contracts.errors import UserError
 
 app = typer.Typer(
@@ -32,7 +32,7 @@ Exit codes: 0 ok, 1 our bug, 2 something for you to mend, 3 some tenants quarant
 INTERRUPTED = 130
 """What Typer makes of Ctrl-C."""
 
-START, LEARN, LOOK, RUN = "Start here", "Learn", "Look", "Operate"
+START, LEARN, ACT, LOOK, RUN = "Start here", "Learn", "Act", "Look", "Operate"
 
 app.command("demo", rich_help_panel=START)(demo.demo)
 app.command("import", rich_help_panel=START)(data.import_file)
@@ -40,6 +40,7 @@ app.command("doctor", rich_help_panel=START)(operate.doctor)
 app.command("check", rich_help_panel=LEARN)(data.check)
 app.command("learn", rich_help_panel=LEARN)(learning.learn)
 app.command("score", rich_help_panel=LEARN)(learning.score)
+app.command("plan", rich_help_panel=ACT)(plan.plan)
 app.add_typer(patterns.app, name="patterns", rich_help_panel=LOOK)
 app.add_typer(tenants.app, name="tenants", rich_help_panel=LOOK)
 app.command("report", rich_help_panel=LOOK)(learning.report)
