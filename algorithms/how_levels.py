@@ -29,6 +29,9 @@ Counts = NDArray[np.int64]
 BANDS = 3
 NOTHING = (0, 0)
 
+FEW_POLICIES = 2
+"""Habit, and one that is logged."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cells:
@@ -150,13 +153,23 @@ def next_channel_counts(cells: Cells) -> LevelCounts:
 
 
 def _counts(cells: Cells, keys: tuple[str, ...], level: Counts, groups: tuple[int, ...] | None) -> LevelCounts:
-    shape = (BLOCKS, cells.situations, len(keys))
+    situations, stratum = _strata(cells)
+    shape = (BLOCKS, len(situations), len(keys))
     n, s = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-    place = (cells.block, cells.situation, level)
-    np.add.at(n, place, cells.n)
-    np.add.at(s, place, cells.s)
-    of_others = tuple(index // len(PREVIOUS) for index in range(cells.situations))
-    return LevelCounts(keys, n, s, strata_groups=of_others, level_groups=groups)
+    np.add.at(n, (cells.block, stratum, level), cells.n)
+    np.add.at(s, (cells.block, stratum, level), cells.s)
+    return LevelCounts(keys, n, s, strata_groups=tuple((situations // len(PREVIOUS)).tolist()), level_groups=groups)
+
+
+def _strata(cells: Cells) -> tuple[Counts, Counts]:
+    """The situations that are strata, and which of them each cell lies in.
+
+    All that are possible, so that tenants have counts of one shape and evidence works on many of them at once; of a
+    tenant with many policies only those that occur, since most are empty.
+    """
+    if cells.policies <= FEW_POLICIES:
+        return np.arange(cells.situations), cells.situation
+    return np.unique(cells.situation, return_inverse=True)
 
 
 def path_counts(tenant: TenantCounts) -> PathCounts:

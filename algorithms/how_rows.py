@@ -71,8 +71,8 @@ def numbered(values: pl.Series) -> tuple[pl.Series, Index]:
 
     Categories come back as texts, in the order of texts.
     """
-    run = values.rle_id().to_numpy().astype(np.int64)
-    heads = values.gather(np.flatnonzero(np.diff(run, prepend=-1)))
+    run = values.rle_id().to_numpy()
+    heads = values.gather(np.flatnonzero(np.r_[len(run) > 0, run[1:] != run[:-1]]))
     heads = heads.cast(pl.String) if heads.dtype == pl.Categorical else heads
     distinct = heads.unique().sort()
     places = heads.to_frame("value").join(

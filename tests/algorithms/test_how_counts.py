@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from algorithms import exposures as frame_of
-from algorithms import how_rows
+from algorithms import how_levels, how_rows
 from algorithms.attribution import SHARE
+from algorithms.evidence import EvidenceConfig, gather
 from algorithms.exposures import BLOCKS
 from algorithms.how_counts import SUMMARY, merge_summaries, summarise_exposures
 from algorithms.how_levels import channel_counts, next_channel_counts, path_counts, reach_counts, tenants
@@ -177,6 +178,24 @@ def test_levels_strata_and_blocks_of_one_tenant() -> None:
     assert channels.strata_groups is not None
     groups = [channels.strata_groups[place] for place in np.flatnonzero(occupied)]
     assert len(set(groups)) == 6, "only what differs in the channel before may be joined"
+
+
+def test_many_policies_make_the_same_statistics_out_of_fewer_strata(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    stories = [
+        Story("email sms" + "!" * bool(rng.random() < 0.4), policy=str(i % 4), block=300 + i % 8, stratum=i % 3)
+        for i in range(400)
+    ]
+    (tenant,) = tenants(summarise_exposures(extracts(stories)))
+    few = next_channel_counts(tenant.cells)
+    monkeypatch.setattr(how_levels, "FEW_POLICIES", 9)
+    all_possible = next_channel_counts(tenant.cells)
+    assert few.n.shape[1] == 4 * 3 * 2
+    assert all_possible.n.shape[1] == 4 * 3 * 11 * 6
+    (one,), (other,) = (gather([counts], EvidenceConfig()) for counts in (few, all_possible))
+    assert np.allclose(one.u, other.u)
+    assert np.allclose(one.v, other.v)
+    assert (one.strata, one.sample_size) == (other.strata, other.sample_size)
 
 
 def test_consent_goes_with_the_tenant() -> None:
