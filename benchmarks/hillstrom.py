@@ -148,7 +148,7 @@ def figures(quick: bool) -> list[Figure]:
     told: list[Figure] = []
     for rows, wanted in WANTED.items():
         for name, policy in mailing.policies().items():
-            found = repeat(mailing, policy, rows, 60 if quick else 200)
+            found = repeat(mailing, policy, rows, 200 if quick else 400)
             main = name == "mens to all"
             keys = ("hillstrom_snips", "hillstrom_dr") if main and rows == KEYED_ROWS else (None, None)
             about = f"Hillstrom, {name}, {rows:,} logged"
