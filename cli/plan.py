@@ -62,8 +62,8 @@ def plan(
         if json:
             print_json(replayed)
         else:
-            planning.show_replays(replayed)
-        if any(each.different for each in replayed):
+            planning.show_replay(replayed)
+        if replayed.different:
             raise typer.Exit(DIFFERENT)
         return
     planned = planning.plan(tenant, rules, day.date() if day else None, dry_run=dry_run)

@@ -40,11 +40,13 @@ def plan(tenant: str | None, rules: Path | None, day: date | None, *, dry_run: b
         ]
 
 
-def replay(tenant: str | None) -> list[Replayed]:
-    """Decide the newest plan of one tenant, or of all, again."""
+def replay(tenant: str | None) -> Replayed:
+    """Decide the newest plan of a tenant again."""
+    if tenant is None:
+        raise UserError("a plan is replayed for one tenant", do="Name it: learnback plan TENANT --replay")
     with progress("Replaying …"):
         engine = open_store(settings_module.load())
-        return [plan_touches.replay(engine, each) for each in _wanted(engine, tenant)]
+        return plan_touches.replay(engine, tenant_store.resolve(engine, tenant))
 
 
 def _wanted(engine: Engine, tenant: str | None) -> list[Tenant]:
@@ -107,16 +109,15 @@ def _source(source: str) -> str:
     return source if source.startswith("version") else f"defaults, {source}"
 
 
-def show_replays(replayed: Sequence[Replayed]) -> None:
-    """Whether every touch of the plans came out as it was logged."""
-    for each in replayed:
-        same = each.touches - len(each.different)
-        console.print(
-            f"{each.tenant}: the plan of {each.planned_at:%d %b %Y %H:%M} UTC, decided again: "
-            f"{same:,} of {_count(each.touches, 'touch')} the same in channel, hour, propensity and reason."
-        )
-        for touch in each.different:
-            console.print(f"  different: {touch}")
+def show_replay(replayed: Replayed) -> None:
+    """Whether every touch of the plan came out as it was logged."""
+    same = replayed.touches - len(replayed.different)
+    console.print(
+        f"{replayed.tenant}: the plan of {replayed.planned_at:%d %b %Y %H:%M} UTC, decided again: "
+        f"{same:,} of {_count(replayed.touches, 'touch')} the same in channel, hour, propensity and reason."
+    )
+    for touch in replayed.different:
+        console.print(f"  different: {touch}")
 
 
 def plain(planned: Planned) -> dict[str, Any]:
