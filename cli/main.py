@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from cli import api, data, demo, learning, operate, patterns, plan, tenants, tokens
+from cli import agents, api, data, demo, learning, operate, patterns, plan, tenants, tokens
 from contracts.errors import UserError
 
 app = typer.Typer(
@@ -41,9 +41,11 @@ app.command("check", rich_help_panel=LEARN)(data.check)
 app.command("learn", rich_help_panel=LEARN)(learning.learn)
 app.command("score", rich_help_panel=LEARN)(learning.score)
 app.command("plan", rich_help_panel=ACT)(plan.plan)
+app.add_typer(agents.app, name="design", rich_help_panel=ACT)
 app.add_typer(patterns.app, name="patterns", rich_help_panel=LOOK)
 app.add_typer(tenants.app, name="tenants", rich_help_panel=LOOK)
 app.command("report", rich_help_panel=LOOK)(learning.report)
+app.command("costs", rich_help_panel=LOOK)(agents.costs)
 app.command("sql", rich_help_panel=LOOK)(data.sql)
 app.command("up", rich_help_panel=RUN)(operate.up)
 app.command("serve", rich_help_panel=RUN)(api.serve)
