@@ -1,0 +1,310 @@
+"""Which message converts? Gain of every level of every content feature over what the tenant sends today.
+
+Two sources. Touches: levels are compared between texts, within policy × channel × band of steps × score decile, with
+the luck of single texts taken out (what_texts), by the evidence engine; eight features are asked at once, and how often
+a feature matters is learned from the tenant's own (`chances`). Message tests: marks of style and words, within
+randomised tests (what_marks). docs/what.md has lexicons, formulas and measurements; detectors.md §2 is the source.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from functools import cache, partial
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.special import expit, logit, logsumexp
+
+from algorithms.evidence import (
+    MIN_PATTERNS,
+    Compared,
+    EvidenceConfig,
+    Statistics,
+    compare_statistics,
+    learn_pi1,
+)
+from algorithms.evidence.kernels import independent
+from algorithms.exposures import BLOCK_DAYS, FIRST_MONDAY
+from algorithms.level_gate import LevelGateConfig, described, judge_levels
+from algorithms.what_counts import merge_summaries, summarise_messages
+from algorithms.what_levels import Messages, level_statistics, tenants
+from algorithms.what_marks import WORD, Learned, MarksConfig, learn_marks
+from algorithms.what_texts import Spread, TextPrior
+from contracts.canonical import content_hash, rounded
+from contracts.learning import Evidence, Finding, Incumbent, Learner, LearningContext, Payload, Prior, Verdict
+from contracts.levels import Comparison
+from contracts.refusal import Reason, Refusal
+from contracts.what import WhatPattern
+
+NAME = "what"
+
+TOGETHER = 64
+"""Tenants whose counts lie in memory at once."""
+
+Floats = NDArray[np.float64]
+Result = Compared | Refusal
+
+
+@dataclass(frozen=True)
+class WhatConfig:
+    """Every choice of this learner. Changing one changes inputs_sha256, so that nothing is mistaken for unchanged."""
+
+    evidence: EvidenceConfig = field(default_factory=EvidenceConfig)
+    gate: LevelGateConfig = field(default_factory=LevelGateConfig)
+    text_prior: TextPrior = field(default_factory=TextPrior)
+    marks: MarksConfig = field(default_factory=MarksConfig)
+    most_texts: int = 128  # of a tenant, the most used; each costs a row and a column
+    p_real: float = 0.55  # chance that a feature matters, where no population was learned
+    p_real_weight: float = 10.0  # features' worth of that belief, beside the tenant's own eight
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """What one tenant's touches can be asked: how its texts differ, and statistics by feature."""
+
+    tenant: Messages
+    spread: Spread | None
+    features: Mapping[str, Statistics]
+
+    @property
+    def randomised(self) -> bool:
+        return self.tenant.texts is not None and self.tenant.texts.randomised
+
+
+def summarise(config: WhatConfig, extracts: Mapping[str, pl.LazyFrame], context: LearningContext) -> pl.DataFrame:
+    """`what_counts.SUMMARY` of the slice's `exposures`, `templates` and `message_tests`."""
+    return summarise_messages(extracts)
+
+
+def merge(config: WhatConfig, summaries: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """One summary of many; the same bytes however the leads were split."""
+    return merge_summaries(summaries)
+
+
+def population(config: WhatConfig, summary: pl.DataFrame, context: LearningContext) -> Prior | Refusal:
+    """How often a content feature matters: π1 over all features of all tenants that consent."""
+    log_bfs: list[float] = []
+    for some in _together(config, summary.filter("shares_priors")):
+        log_bfs += [
+            one.log_bf for results in _answers(config, some) for one in results.values() if isinstance(one, Compared)
+        ]
+    if len(log_bfs) < MIN_PATTERNS:
+        return Refusal(Reason.TOO_FEW_OUTCOMES, len(log_bfs), MIN_PATTERNS, "features with enough outcomes")
+    return Prior(NAME, rounded({"p_real": learn_pi1(log_bfs), "features": len(log_bfs)}), context.as_of)
+
+
+def learn(config: WhatConfig, summary: pl.DataFrame, context: LearningContext) -> dict[UUID, Finding | Refusal]:
+    """Comparisons per tenant; refuses where neither touches nor tests can answer any question."""
+    prior = context.priors.at(context.as_of)
+    p_real = float(prior.content["p_real"]) if prior else config.p_real
+    found: dict[UUID, Finding | Refusal] = {}
+    for some in _together(config, summary):
+        for one, results in zip(some, _answers(config, some), strict=True):
+            weighed = _weighed(config, one, results, p_real)
+            tested = None if one.tenant.tests.is_empty() else learn_marks(one.tenant.tests, config.marks)
+            found[one.tenant.tenant_id] = _finding(config, one, weighed, tested, context, prior)
+    return found
+
+
+def judge(
+    config: WhatConfig,
+    summary: pl.DataFrame,
+    findings: Mapping[UUID, Finding | Refusal],
+    incumbents: Mapping[UUID, Incumbent],
+    context: LearningContext,
+) -> dict[UUID, Verdict]:
+    """Per tenant, whether its finding goes into force: level_gate."""
+    return judge_levels(findings, incumbents, read_comparisons, config.gate)
+
+
+def read_comparisons(payload: Payload) -> tuple[Comparison, ...]:
+    """What engines act on; raises InvalidPatternError."""
+    return WhatPattern.from_payload(payload).comparisons
+
+
+def explain(payload: Payload) -> str:
+    """`angle curiosity +35 % odds (confidence 84 %) · without negative +4 % odds (…)`, surest first."""
+    claimed = [one for one in WhatPattern.from_payload(payload).comparisons if one.claimed]
+    surest = sorted(claimed, key=lambda one: (-one.confidence, one.name))
+    parts = [f"{_spoken(one)} {_odds(one)} (confidence {one.confidence:.0%})".replace("%", " %") for one in surest[:5]]
+    more = len(surest) - len(parts)
+    return " · ".join([*parts, *([f"{more} more"] if more else [])]) if parts else "no feature stands out"
+
+
+def chances(log_bfs: Sequence[float], p_real: float, weight: float) -> Floats:
+    """(features,) P(real) of each, where all share one unknown chance p ~ Beta with that mean and weight.
+
+    Seven features that show nothing make the eighth less likely (Scott and Berger 2010); one alone keeps `p_real`.
+    """
+    chance = (np.arange(GRID) + 0.5) / GRID
+    evidence = np.asarray(log_bfs, np.float64)[:, None]
+    either = np.logaddexp(np.log1p(-chance), np.log(chance) + evidence)  # (features, GRID)
+    log_weight = (weight * p_real - 1.0) * np.log(chance) + (weight * (1.0 - p_real) - 1.0) * np.log1p(-chance)
+    log_weight = log_weight + either.sum(axis=0)
+    shares = np.exp(log_weight - logsumexp(log_weight))
+    found: Floats = np.exp(np.log(chance) + evidence - either) @ shares
+    return found
+
+
+GRID = 200
+"""Points at which the chance p is looked at."""
+
+
+def _together(config: WhatConfig, summary: pl.DataFrame) -> Iterator[list[Asked]]:
+    """Tenants of a summary with their statistics, TOGETHER at a time."""
+    waiting = tenants(summary, config.most_texts)
+    while some := list(islice(waiting, TOGETHER)):
+        yield [_asked(config, tenant) for tenant in some]
+
+
+def _asked(config: WhatConfig, tenant: Messages) -> Asked:
+    if tenant.texts is None:
+        return Asked(tenant, None, {})
+    spread, features = level_statistics(tenant.texts, config.text_prior, config.evidence)
+    return Asked(tenant, spread, features)
+
+
+def _answers(config: WhatConfig, some: Sequence[Asked]) -> list[dict[str, Result]]:
+    """Every feature of every tenant by itself, all of one feature together."""
+    answers: list[dict[str, Result]] = [{} for _ in some]
+    for name in sorted({name for one in some for name in one.features}):
+        rows = [row for row, one in enumerate(some) if name in one.features]
+        found = compare_statistics(
+            name,
+            [some[row].features[name] for row in rows],
+            independent,
+            randomised=[some[row].randomised for row in rows],
+            pi1=config.p_real,
+            config=config.evidence,
+        )
+        for row, result in zip(rows, found, strict=True):
+            answers[row][name] = result
+    return answers
+
+
+def _weighed(config: WhatConfig, one: Asked, results: Mapping[str, Result], p_real: float) -> dict[str, Result]:
+    """The same with the chance of each feature learned from all of them."""
+    told = {name: result for name, result in results.items() if isinstance(result, Compared)}
+    real = chances([result.log_bf for result in told.values()], p_real, config.p_real_weight)
+    weighed = dict(results)
+    for (name, result), chance in zip(told.items(), real, strict=True):
+        (weighed[name],) = compare_statistics(
+            name,
+            [one.features[name]],
+            independent,
+            randomised=[one.randomised],
+            pi1=float(expit(logit(chance) - result.log_bf)),  # the prior at which this evidence gives that chance
+            config=config.evidence,
+        )
+    return weighed
+
+
+def _finding(
+    config: WhatConfig,
+    one: Asked,
+    of_touches: Mapping[str, Result],
+    tested: Learned | Refusal | None,
+    context: LearningContext,
+    prior: Prior | None,
+) -> Finding | Refusal:
+    tests = tested if isinstance(tested, Learned) else None
+    results = {**of_touches, **(tests.results if tests else {})}
+    answered = {name: result.comparison for name, result in results.items() if isinstance(result, Compared)}
+    if not answered:
+        return _refusal(one, of_touches, tested)
+    texts = len(one.tenant.texts.counts.keys) if one.tenant.texts else 0
+    spread = one.spread.text if one.spread else 0.0
+    pattern = WhatPattern(
+        features=answered,
+        templates=texts + (tests.texts if tests else 0),
+        template_sd=spread if of_touches or not tests else tests.text_sd,
+        words=tests.words if tests else (),
+    )
+    diagnostics: dict[str, Any] = {
+        "prior": prior.version if prior else "defaults",
+        **described(results),
+        "texts_sent": texts,
+        "text_sd_of_touches": spread,
+        "touches_of_rarer_texts": one.tenant.texts.left_out if one.tenant.texts else 0,
+        "texts_tested": tests.texts if tests else 0,
+        "text_sd_of_tests": tests.text_sd if tests else 0.0,
+        **({"tests_refused": str(tested)} if isinstance(tested, Refusal) else {}),
+    }
+    largest = max(answered.values(), key=lambda comparison: comparison.sample_size)
+    oldest = one.tenant.oldest_block
+    return Finding(
+        pattern.to_payload(),
+        Evidence(largest.sample_size, largest.outcomes, all(comparison.randomised for comparison in answered.values())),
+        inputs_hash(one.tenant, config, context, prior),
+        diagnostics,
+        window_start=None if oldest is None else FIRST_MONDAY + timedelta(days=BLOCK_DAYS * oldest),
+    )
+
+
+def _refusal(one: Asked, of_touches: Mapping[str, Result], tested: Learned | Refusal | None) -> Refusal:
+    """Why nothing at all can be said."""
+    refused = [result for result in (*of_touches.values(), tested) if isinstance(result, Refusal)]
+    if refused:
+        return refused[0]
+    texts = len(one.tenant.texts.counts.keys) if one.tenant.texts else 0
+    if texts < LEAST_TEXTS:
+        return Refusal(Reason.NO_TEMPLATES, texts, LEAST_TEXTS, "distinct texts")
+    return Refusal(Reason.NO_VARIATION, 1, LEAST_TEXTS, "levels of any content feature")
+
+
+LEAST_TEXTS = 2
+
+
+def inputs_hash(tenant: Messages, config: WhatConfig, context: LearningContext, prior: Prior | None) -> str:
+    """Equal when touches, texts, tests, settings, code and prior are: then nothing new can be learned."""
+    return content_hash(
+        {
+            "summary": tenant.digest,
+            "config": _settings(config),
+            "code": context.code_version,
+            "prior": prior.version if prior else None,
+        }
+    )
+
+
+@cache
+def _settings(config: WhatConfig) -> Payload:
+    return asdict(config)
+
+
+def _spoken(one: Comparison) -> str:
+    """`angle curiosity`, `has question`, `without negative`, `the word “free”`."""
+    name, key = one.name, one.recommendation.key
+    if name.startswith(WORD):
+        name = f"the word “{name.removeprefix(WORD)}”"
+    words = name.replace("_", " ")
+    return {"yes": words, "no": f"without {words}"}.get(key, f"{words} {key.replace('_', ' ')}")
+
+
+def _odds(one: Comparison) -> str:
+    return f"{math.expm1(one.recommendation.gain):+.0%} odds"
+
+
+def learner(config: WhatConfig) -> Learner:
+    """WHAT under this configuration, in the shape that every learner has."""
+    return Learner(
+        name=NAME,
+        question="Which message converts?",
+        reads=("exposures", "templates", "message_tests"),
+        summarise=partial(summarise, config),
+        merge=partial(merge, config),
+        population=partial(population, config),
+        learn=partial(learn, config),
+        judge=partial(judge, config),
+        explain=explain,
+    )
+
+
+WHAT = learner(WhatConfig())
