@@ -75,7 +75,9 @@ async def learn(
         raise ProblemError(
             HTTPStatus.FORBIDDEN, f"this token opens {token.tenant} only: name it in `tenants`, since none means all"
         )
-    named = [await _existing(service, token, name) for name in dict.fromkeys(order.tenants)]
+    named = list(
+        dict.fromkeys([await _existing(service, token, name) for name in order.tenants])
+    )  # once, however named
     request = order.model_dump(mode="json", exclude_unset=True) | {"tenants": [str(tenant) for tenant in named]}
     return await _start(service, token, response, LEARN, {"request": request}, named or None, key)
 

@@ -64,7 +64,7 @@ class Service:
         return await to_thread.run_sync(lambda: function(*args, **kwargs), limiter=self.limiter)
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:
     service = request.app.state.service
     assert isinstance(service, Service)
     return service

@@ -24,11 +24,16 @@ class PatternEvidence(BaseModel):
     randomised: bool = Field(description="Learned from choices made by lot; otherwise an association")
 
 
-class Pattern(BaseModel):
-    """A published pattern that is in force. An expired one is told as such: engines use the defaults instead of it."""
+class Owner(BaseModel):
+    """Whose pattern it is."""
 
     tenant_id: UUID = Field(examples=[EXAMPLE_TENANT])
     tenant: str = Field(examples=["Northwind Dental"])
+
+
+class PatternHead(Owner):
+    """A pattern that is in force, without its payload."""
+
     type: PatternType
     version: int = Field(ge=1, description="Versions are immutable; a rollback brings an earlier one back")
     confidence: float | None = Field(ge=0, le=1, description="Probability that it beats what was in force before")
@@ -39,17 +44,20 @@ class Pattern(BaseModel):
     computed_at: datetime = Field(description="When this version was written")
     in_force_since: datetime
     payload_sha256: str = Field(description="Of the canonical JSON of the payload", examples=["9f2c…"])
+
+
+class Pattern(PatternHead):
+    """A published pattern that is in force. An expired one is told as such: engines use the defaults instead of it."""
+
     payload: dict[str, Any] = Field(
         description="What engines act on; its form belongs to the type, see docs/reference",
         examples=[{"schema": 1, "components": ["data_quality", "timing"], "weights": [0.4, 0.6]}],
     )
 
 
-class Patterns(BaseModel):
+class Patterns(Owner):
     """Every pattern in force for a tenant."""
 
-    tenant_id: UUID = Field(examples=[EXAMPLE_TENANT])
-    tenant: str = Field(examples=["Northwind Dental"])
     patterns: list[Pattern]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import socket
 from typing import TYPE_CHECKING, Annotated
@@ -41,13 +42,24 @@ def _serve(loaded: Settings, host: str, port: int) -> None:
 
     from api.app import create_app
     from cli.opening import open_store
-    from cli.terminal import errors, progress
+    from cli.terminal import progress
 
-    listening = _listen(host, port)
-    with progress("Opening the store …"):
-        app = create_app(loaded, open_store(loaded))
-    _log_to_stderr()
-    address = f"http://{_named(host)}:{listening.getsockname()[1]}"
+    with _listen(host, port) as listening:
+        with progress("Opening the store …"):
+            app = create_app(loaded, open_store(loaded))
+        gc.freeze()  # what is loaded stays: walking through it again would hold up a request for tens of milliseconds
+        _log_to_stderr()
+        _tell(host, listening.getsockname()[1])
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=PATIENCE_SECONDS
+        )
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def _tell(host: str, port: int) -> None:
+    from cli.terminal import errors
+
+    address = f"http://{_named(host)}:{port}"
     errors.print(f"Patterns are served at {address} until Ctrl-C.", soft_wrap=True)
     errors.print(f"  Every address, with examples: {address}/docs", soft_wrap=True)
     errors.print('  A token to read with: learnback tokens create --tenant "NAME"')
@@ -55,28 +67,21 @@ def _serve(loaded: Settings, host: str, port: int) -> None:
         errors.print(
             "  Tokens travel readable in plain HTTP: put a proxy with TLS before this address.", style="yellow"
         )
-    config = uvicorn.Config(
-        app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=PATIENCE_SECONDS
-    )
-    uvicorn.Server(config).run(sockets=[listening])
 
 
 def _listen(host: str, port: int) -> socket.socket:
     """A socket of our own, so that an address that cannot be had is told in a sentence, before anything starts."""
     from contracts.errors import UserError
 
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family, kind, protocol)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(place)
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
+        said = str(error.strerror or error).partition(" (while attempting")[0]
         raise UserError(
-            f"nothing can listen on {host}, port {port} ({error.strerror or error})",
+            f"nothing can listen on {host}, port {port} ({said})",
             do="Choose another with --host and --port, or with LEARNBACK_API_HOST and LEARNBACK_API_PORT",
         ) from None
-    listening.listen(BACKLOG)
-    return listening
 
 
 def _log_to_stderr() -> None:

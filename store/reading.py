@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError, TimeoutError
 
 from contracts.errors import DatabaseError
-from contracts.learning import Evidence, Payload
+from contracts.learning import Evidence
 from store import migrate
 from store.scope import select_in_scope
 from store.tables import REVISION
@@ -23,11 +23,14 @@ UNREACHABLE = (DatabaseError, OperationalError, TimeoutError, psycopg.Operationa
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """A published pattern that is in force. moved_at: since when."""
+    """A published pattern that is in force. moved_at: since when.
+
+    payload: the JSON text that PostgreSQL holds. It is by far the largest part, and is passed on without being read.
+    """
 
     pattern_type: str
     version: int
-    payload: Payload
+    payload: str
     payload_sha256: str
     confidence: float | None
     evidence: Evidence
@@ -65,13 +68,13 @@ def why_not(engine: Engine) -> str | None:
     return None
 
 
-def _pattern(pattern_type: str, version: int, payload: Payload, digest: str, *rest: Any) -> InForce:
+def _pattern(pattern_type: str, version: int, payload: str, digest: str, *rest: Any) -> InForce:
     confidence, evidence, *moments = rest
     return InForce(pattern_type, version, payload, digest, confidence, Evidence(**evidence), *moments)
 
 
 _IN_FORCE: LiteralString = """
-    SELECT tenant.id, tenant.name, pattern.pattern_type, pattern.version, pattern.payload, pattern.payload_sha256,
+    SELECT tenant.id, tenant.name, pattern.pattern_type, pattern.version, pattern.payload::text, pattern.payload_sha256,
            pattern.confidence, pattern.evidence, pattern.window_end, pattern.computed_at, head.moved_at,
            head.valid_until
     FROM tenants AS tenant
