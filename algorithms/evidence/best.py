@@ -8,6 +8,7 @@ probabilities, and engines can replay what they explored.
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,20 +25,18 @@ def best_shares(
 ) -> Floats:
     """(K,) share of draws in which a level is above all others of its group; sums to 1 in each group.
 
-    basis: (W, K levels, K coordinates). weight: (W, S) of the components of the mixture, summing to 1. mean, sd:
-    (W, S, K) of the coordinates in each. groups: (K,) numbers from 0.
+    basis: (W, K, R) coordinates → levels. weight: (W, S) of the components of the mixture, summing to 1. mean, sd:
+    (W, S, R) of the coordinates in each. groups: (K,) numbers from 0.
     """
-    drifts, effects, levels = mean.shape
-    chosen, deviates = _draws(levels, draws)
+    drifts, effects, coordinates = mean.shape
+    chosen, deviates = _draws(coordinates, draws)
     edges = weight.ravel().cumsum()[:-1]
     component = edges.searchsorted(chosen)
-    drawn = mean.reshape(-1, levels)[component] + sd.reshape(-1, levels)[component] * deviates
+    drawn = mean.reshape(-1, coordinates)[component] + sd.reshape(-1, coordinates)[component] * deviates
     # Choices ascend, so that the draws of one drift lie together and need one product.
-    bounds = np.append(component.searchsorted(np.arange(drifts) * effects), draws)
-    for drift in range(drifts):
-        own = slice(bounds[drift], bounds[drift + 1])
-        drawn[own] = drawn[own] @ basis[drift].T
-    return _wins(drawn, groups) / draws
+    bounds = np.append(component.searchsorted(np.arange(drifts) * effects), draws).tolist()
+    levels = [drawn[start:end] @ basis[drift].T for drift, (start, end) in enumerate(pairwise(bounds))]
+    return _wins(np.concatenate(levels), groups) / draws
 
 
 def _wins(drawn: Floats, groups: NDArray[np.int64]) -> Floats:
@@ -50,8 +49,8 @@ def _wins(drawn: Floats, groups: NDArray[np.int64]) -> Floats:
 
 
 @lru_cache(maxsize=256)
-def _draws(levels: int, draws: int) -> tuple[Floats, Floats]:
-    """(draws,) uniform choices of a component, ascending, and (draws, levels) normal deviates."""
-    points = qmc.Sobol(levels + 1, scramble=True, rng=np.random.default_rng(SEED)).random(draws)
+def _draws(coordinates: int, draws: int) -> tuple[Floats, Floats]:
+    """(draws,) uniform choices of a component, ascending, and (draws, R) normal deviates."""
+    points = qmc.Sobol(coordinates + 1, scramble=True, rng=np.random.default_rng(SEED)).random(draws)
     points = np.clip(points[points[:, 0].argsort()], 1e-9, 1.0 - 1e-9)
     return points[:, 0], ndtri(points[:, 1:])

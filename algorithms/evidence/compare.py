@@ -143,9 +143,10 @@ def _posteriors(
         if known:
             found[index] = known
         else:
-            shapes.setdefault(question.v.shape, []).append((index, key, question))
+            shapes.setdefault((*question.u.shape, question.factor.shape[1]), []).append((index, key, question))
     for shape, waiting in shapes.items():
-        chunk = max(1, CHUNK // int(np.prod(shape)))
+        blocks, _, rank = shape
+        chunk = max(1, CHUNK // (blocks * rank**2))
         with one_thread():
             for start in range(0, len(waiting), chunk):
                 part = waiting[start : start + chunk]

@@ -21,9 +21,9 @@ Kernel = Callable[[tuple[str, ...]], Floats]
 HOUR_LENGTH = 0.6
 """Radians on the 24-hour circle, about 2.3 hours; shorter lets single hours flicker."""
 
-HOUR_SHARE, DAY_SHARE, PAIR_SHARE, CELL_SHARE = 0.50, 0.35, 0.10, 0.05
-"""Prior variance that hours share across days, that days share across hours, that neighbouring hours of alike days
-share, and that one cell has alone. More for the cell alone lets single cells flicker (docs/evidence.md)."""
+HOUR_SHARE, DAY_SHARE, PAIR_SHARE = 0.50, 0.35, 0.15
+"""Prior variance that hours share across days, that days share across hours, and that neighbouring hours of alike days
+share. No hour of one day has any for itself: with .15 single cells flicker, and regret is .069 instead of .042."""
 
 SAME_DAY, SAME_KIND_OF_DAY = 0.6, 0.4
 """Correlation of two cells on one weekday beyond that of two working days, or of Saturday and Sunday."""
@@ -39,7 +39,9 @@ GAP_SHARE = 0.85
 CHANNEL_SHARE = 0.7
 """Prior variance of a channel that is the same whatever came before it; the rest belongs to the pair."""
 
-JITTER = 1e-9  # keeps the Cholesky factor of a kernel of equal levels real
+KEPT = 0.995
+"""Share of the prior variance that its largest directions must hold. A week of 168 hours is told by 53 of them, which
+makes its posterior ten times as fast; levels that share nothing keep all."""
 
 
 def independent(keys: tuple[str, ...]) -> Floats:
@@ -55,7 +57,7 @@ def hours(keys: tuple[str, ...]) -> Floats:
     near = np.exp(-2.0 * np.sin(apart) ** 2 / HOUR_LENGTH**2)
     weekend = day >= SATURDAY
     days = SAME_DAY * (day[:, None] == day[None, :]) + SAME_KIND_OF_DAY * (weekend[:, None] == weekend[None, :])
-    kernel: Floats = HOUR_SHARE * near + DAY_SHARE * days + PAIR_SHARE * near * days + CELL_SHARE * np.eye(len(keys))
+    kernel: Floats = HOUR_SHARE * near + DAY_SHARE * days + PAIR_SHARE * near * days
     return kernel
 
 
@@ -77,8 +79,15 @@ def next_channels(keys: tuple[str, ...]) -> Floats:
 
 @lru_cache(maxsize=256)
 def factor(kernel: Kernel, keys: tuple[str, ...]) -> Floats:
-    """L (K, K) with LLᵀ = kernel(keys): effects are L times independent ones. Read-only, since it is remembered."""
-    lower = np.asarray(np.linalg.cholesky(kernel(keys) + JITTER * np.eye(len(keys))), np.float64)
+    """L (K, R ≤ K) with LLᵀ ≈ kernel(keys): effects are L times R independent ones. Read-only, since it is remembered.
+
+    By eigenvectors, largest first, up to KEPT of the variance.
+    """
+    values, vectors = np.linalg.eigh(kernel(keys))
+    held = values[::-1].cumsum() / values.sum()
+    rank = int(np.searchsorted(held, KEPT)) + 1
+    largest = vectors[:, ::-1][:, :rank] * np.sqrt(values[::-1][:rank])
+    lower = np.ascontiguousarray(largest, np.float64)
     lower.setflags(write=False)
     return lower
 

@@ -1,6 +1,6 @@
 """How large are the effects, given that there are any, and how much more likely is that than none?
 
-Per block w, with L the factor of the kernel and effects written as L times independent ones,
+Per block w, with L the factor of the kernel, effects L times independent ones, and U, V standing for LᵀU, LᵀVL,
 
     U_w ~ N(V_w(δ + ξ_w), V_w),   ξ_w ~ N(0, ω²I)   drift
     δ = β + (a real effect ~ N(0, σ²I), or none),   β ~ N(0, ρ²I)   residual confounding
@@ -30,9 +30,9 @@ NO_SPREAD = 1e-12  # variance of a contrast below which there is none: a level t
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Question:
-    """What the posterior is computed from, B blocks and K levels.
+    """What the posterior is computed from: B blocks, K levels, R independent effects behind them.
 
-    u: (B, K). v: (B, K, K). factor: (K, K) of the kernel. mix: (K, K), row k the mix that level k is compared with.
+    u: (B, K). v: (B, K, K). factor: (K, R) of the kernel. mix: (K, K), row k the mix that level k is compared with.
     seen: (K,) levels that may be recommended. groups: (K,) from 0, levels that are alternatives. rho: residual sd.
     """
 
@@ -72,9 +72,9 @@ class Slab:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Grid:
-    """Axes: P patterns, W drifts, S effect sizes, K coordinates in the eigenbasis of the summed blocks.
+    """Axes: P patterns, W drifts, S effect sizes, R coordinates in the eigenbasis of the summed blocks.
 
-    basis: (P, W, K, K) coordinates → independent effects. mean, variance: (P, W, S, K). log_slab: (P, W, S) and
+    basis: (P, W, R, R) coordinates → independent effects. mean, variance: (P, W, S, R). log_slab: (P, W, S) and
     log_none: (P, W), log of prior times evidence.
     """
 
@@ -94,7 +94,7 @@ def slabs(questions: Sequence[Question], config: EvidenceConfig) -> list[Slab]:
     v = turned @ np.stack([one.v for one in questions]) @ factor[:, None]
     grid = _grid(u, v, np.array([one.rho for one in questions]), config)
 
-    against_mix = factor - mix @ factor  # (P, K levels, K): rows are contrasts of independent effects
+    against_mix = factor - mix @ factor  # (P, K, R): rows are contrasts of independent effects
     contrasts = against_mix[:, None] @ grid.basis
     mean, variance, ahead = _contrasted(contrasts, grid, config)
     weight = np.exp(grid.log_slab - logsumexp(grid.log_slab, axis=(1, 2), keepdims=True))
@@ -127,10 +127,10 @@ def slabs(questions: Sequence[Question], config: EvidenceConfig) -> list[Slab]:
 
 
 def _grid(u: Floats, v: Floats, rho: Floats, config: EvidenceConfig) -> _Grid:
-    """Evidence and posterior of every (ω, σ); u: (P, B, K), v: (P, B, K, K), rho: (P,)."""
+    """Evidence and posterior of every (ω, σ); u: (P, B, R), v: (P, B, R, R), rho: (P,)."""
     u_sum, v_sum, log_drift = _over_blocks(u, v, config)
     values, basis = np.linalg.eigh(v_sum)
-    information = np.maximum(values, 0.0)  # (P, W, K)
+    information = np.maximum(values, 0.0)  # (P, W, R)
     score = (np.swapaxes(basis, -1, -2) @ u_sum[..., None])[..., 0]
     # Residual confounding explains part of every coordinate, whether or not there is a real effect beside it.
     bias = (rho**2)[:, None, None]
@@ -138,7 +138,7 @@ def _grid(u: Floats, v: Floats, rho: Floats, config: EvidenceConfig) -> _Grid:
     log_bias = 0.5 * (np.log(kept) + bias * kept * score**2).sum(axis=-1)
     score, information = (score * kept)[:, :, None], (information * kept)[:, :, None]
     effect = np.square(config.effect_sd)[:, None]
-    variance = 1.0 / (information + 1.0 / effect)  # (P, W, S, K)
+    variance = 1.0 / (information + 1.0 / effect)  # (P, W, S, R)
     log_effect = 0.5 * (variance * score**2 - np.log1p(effect * information)).sum(axis=-1)
     log_none = np.log(config.drift_weights) + log_drift + log_bias
     return _Grid(
@@ -151,7 +151,7 @@ def _grid(u: Floats, v: Floats, rho: Floats, config: EvidenceConfig) -> _Grid:
 
 
 def _over_blocks(u: Floats, v: Floats, config: EvidenceConfig) -> tuple[Floats, Floats, Floats]:
-    """Sums over blocks after drift was integrated out of each: (P, W, K), (P, W, K, K), and its evidence (P, W)."""
+    """Sums over blocks after drift was integrated out of each: (P, W, R), (P, W, R, R), and its evidence (P, W)."""
     one = np.eye(u.shape[-1])
     scores, informations, evidences = [u.sum(axis=1)], [v.sum(axis=1)], [np.zeros(len(u))]
     for variance in np.square(config.drift_sd[1:]):
@@ -168,14 +168,14 @@ def _over_blocks(u: Floats, v: Floats, config: EvidenceConfig) -> tuple[Floats, 
 
 
 def _contrasted(contrasts: Floats, grid: _Grid, config: EvidenceConfig) -> tuple[Floats, Floats, Floats]:
-    """Mean, variance, and variance in the next period, of contrasts (P, W, K, K): each (P, W, S, K)."""
+    """Mean, variance, and variance in the next period, of contrasts (P, W, K, R): each (P, W, S, K)."""
     turned = np.swapaxes(contrasts, -1, -2)
     squared = turned**2
     return grid.mean @ turned, grid.variance @ squared, _next_period(grid, config) @ squared
 
 
 def _next_period(grid: _Grid, config: EvidenceConfig) -> Floats:
-    """(P, W, S, K) variance of the coordinates after one more drift."""
+    """(P, W, S, R) variance of the coordinates after one more drift."""
     ahead: Floats = grid.variance + np.square(config.drift_sd)[:, None, None]
     return ahead
 
@@ -211,7 +211,7 @@ def _interval(
 
 
 def _newest_below(u: Floats, v: Floats, against_mix: Floats, config: EvidenceConfig) -> NDArray[np.bool_]:
-    """(P, K) levels that the newest block alone, u (P, K) and v (P, K, K), puts below the mix under a weak prior."""
+    """(P, K) levels that the newest block alone, u (P, R) and v (P, R, R), puts below the mix under a weak prior."""
     covariance = np.linalg.inv(v + np.eye(u.shape[-1]) / config.veto_sd**2)
     mean = (against_mix @ (covariance @ u[..., None]))[..., 0]
     variance = ((against_mix @ covariance) * against_mix).sum(axis=-1)
