@@ -1,8 +1,8 @@
 """How long does it take to plan a million leads? One core, beside the same engine asked one lead after the other.
 
 Leads of one tenant in six zones, most of them touched before, with claimed patterns of HOW (next channel) and WHEN
-(hours and gaps), all five channels, and caps that run out before the leads do. The peer is the obvious loop, `next_touch` for
-each lead with a counter for each cap, over the first leads of the same plan; its choices are compared.
+(hours and gaps), all five channels, and caps that run out before the leads do. The peer is the obvious loop:
+`next_touch` for each lead and a counter for each cap, over the first leads of the same plan; choices are compared.
 """
 
 from __future__ import annotations

@@ -160,11 +160,9 @@ def _planned(tenant_id: UUID, plan: PlanRecord, identity: UUID, row: Mapping[str
         "plan_id": plan.id,
         "lead_id": UUID(bytes=row["lead_id"]),
         "policy_version": plan.policy_version,
+        "propensity": row["propensity"] if plan.rules["exploration"]["on"] else None,
         "score_at_touch": row["score"],
-        **{
-            name: row[name]
-            for name in ("channel", "scheduled_at", "touch_number", "propensity", "score_stratum", "score_version")
-        },
+        **{name: row[name] for name in ("channel", "scheduled_at", "touch_number", "score_stratum", "score_version")},
     }
 
 

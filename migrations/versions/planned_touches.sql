@@ -30,7 +30,7 @@ CREATE TABLE learnback.planned_touches (
     scheduled_at timestamptz NOT NULL,
     touch_number integer NOT NULL,
     policy_version text NOT NULL,
-    propensity double precision NOT NULL,
+    propensity double precision,
     score_at_touch double precision,
     score_stratum integer,
     score_version text,

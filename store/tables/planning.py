@@ -44,7 +44,7 @@ class PlannedTouches(Base):
     """One row a planned touch. Its id is also that of its decision, and of the activity that it becomes.
 
     state: contracts.allocation.TouchState. A lead has one that is waiting or taken at most. score_*: as they were when
-    it was planned. settled_because: contracts.allocation.Withdrawal, where it was withdrawn.
+    it was planned. propensity: null without exploration, since nothing was drawn that learning could compare. settled_because: contracts.allocation.Withdrawal, where it was withdrawn.
     """
 
     __tablename__ = "planned_touches"
@@ -57,7 +57,7 @@ class PlannedTouches(Base):
     scheduled_at: Mapped[datetime]
     touch_number: Mapped[int]
     policy_version: Mapped[str]
-    propensity: Mapped[float]
+    propensity: Mapped[float | None]
     score_at_touch: Mapped[float | None]
     score_stratum: Mapped[int | None]
     score_version: Mapped[str | None]

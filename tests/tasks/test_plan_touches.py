@@ -213,6 +213,17 @@ def test_a_sent_touch_carries_all_that_its_decision_logged(engine: Engine, tenan
         due_touches.record_sent(engine, tenant.id, due.id, sent_at, {"subject": "Hello"})
 
 
+def test_without_exploration_no_activity_claims_to_have_been_drawn(engine: Engine, tenant: Tenant) -> None:
+    """Learners read a propensity as randomisation; the decision keeps that the channel was certain."""
+    load(engine, [lead(tenant)])
+    planned(engine, tenant, replace(EVERYTHING, exploration=None))
+    (plan,) = waiting(engine, tenant)
+    (decision,) = rows(engine, tenant, "SELECT * FROM decisions")
+    assert plan.propensity is None
+    assert (decision.chosen["channel_propensity"], decision.policy_version) == (1.0, "how0 when0 greedy")
+    assert decision.propensity == decision.chosen["hour_propensity"] < 1.0
+
+
 def test_a_touch_that_did_not_leave_waits_again(engine: Engine, tenant: Tenant) -> None:
     load(engine, [lead(tenant)])
     planned(engine, tenant)
