@@ -43,8 +43,9 @@ class Plans(Base):
 class PlannedTouches(Base):
     """One row a planned touch. Its id is also that of its decision, and of the activity that it becomes.
 
-    state: contracts.allocation.TouchState. A lead has one that is waiting or taken at most. score_*: as they were when
-    it was planned. propensity: null without exploration, since nothing was drawn that learning could compare. settled_because: contracts.allocation.Withdrawal, where it was withdrawn.
+    A lead has one that is waiting or taken at most. propensity: null without exploration, since nothing was drawn that
+    learning could compare. score_*: as they were when it was planned. state: contracts.allocation.TouchState.
+    settled_because: contracts.allocation.Withdrawal, where it was withdrawn.
     """
 
     __tablename__ = "planned_touches"
