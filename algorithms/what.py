@@ -33,6 +33,7 @@ from algorithms.evidence import (
 from algorithms.evidence.kernels import independent
 from algorithms.exposures import BLOCK_DAYS, FIRST_MONDAY
 from algorithms.level_gate import LevelGateConfig, described, judge_levels
+from algorithms.threads import one_thread
 from algorithms.what_counts import merge_summaries, summarise_messages
 from algorithms.what_levels import Messages, level_statistics, tenants
 from algorithms.what_marks import WORD, Learned, MarksConfig, learn_marks
@@ -90,11 +91,10 @@ def merge(config: WhatConfig, summaries: Sequence[pl.DataFrame]) -> pl.DataFrame
 
 def population(config: WhatConfig, summary: pl.DataFrame, context: LearningContext) -> Prior | Refusal:
     """How often a content feature matters: π1 over all features of all tenants that consent."""
-    log_bfs: list[float] = []
-    for some in _together(config, summary.filter("shares_priors")):
-        log_bfs += [
-            one.log_bf for results in _answers(config, some) for one in results.values() if isinstance(one, Compared)
-        ]
+    with one_thread():
+        answers = [one for some in _together(config, summary.filter("shares_priors")) for one in _answers(config, some)]
+    told = [result for results in answers for result in results.values()]
+    log_bfs = [result.log_bf for result in told if isinstance(result, Compared)]
     if len(log_bfs) < MIN_PATTERNS:
         return Refusal(Reason.TOO_FEW_OUTCOMES, len(log_bfs), MIN_PATTERNS, "features with enough outcomes")
     return Prior(NAME, rounded({"p_real": learn_pi1(log_bfs), "features": len(log_bfs)}), context.as_of)
@@ -105,11 +105,12 @@ def learn(config: WhatConfig, summary: pl.DataFrame, context: LearningContext) -
     prior = context.priors.at(context.as_of)
     p_real = float(prior.content["p_real"]) if prior else config.p_real
     found: dict[UUID, Finding | Refusal] = {}
-    for some in _together(config, summary):
-        for one, results in zip(some, _answers(config, some), strict=True):
-            weighed = _weighed(config, one, results, p_real)
-            tested = None if one.tenant.tests.is_empty() else learn_marks(one.tenant.tests, config.marks)
-            found[one.tenant.tenant_id] = _finding(config, one, weighed, tested, context, prior)
+    with one_thread():
+        for some in _together(config, summary):
+            for one, results in zip(some, _answers(config, some), strict=True):
+                weighed = _weighed(config, one, results, p_real)
+                tested = None if one.tenant.tests.is_empty() else learn_marks(one.tenant.tests, config.marks)
+                found[one.tenant.tenant_id] = _finding(config, one, weighed, tested, context, prior)
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -17,7 +17,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from algorithms.evidence import EvidenceConfig, LevelCounts, Statistics, gather
-from algorithms.threads import one_thread
 from algorithms.what_texts import Spread, TextPrior, learn_spread, of_levels
 from contracts.outcomes import CONTENT_FEATURES
 
@@ -27,7 +26,9 @@ Floats = NDArray[np.float64]
 STRATA = 11
 """Of the logged score: unknown first, then its deciles."""
 
-BANDS = 3
+_SITUATION = ("source", "channel", "band")
+"""What a text was chosen in besides the decile; only deciles of one situation may be joined."""
+
 YES, NO = "yes", "no"
 """Levels of features that a text has or has not."""
 
@@ -61,43 +62,55 @@ class Messages:
 
 def tenants(summary: pl.DataFrame, most: int) -> Iterator[Messages]:
     """Every tenant of a merged summary, in order of its id. most: texts that are looked at, the most used ones."""
-    for (tenant_id,), rows in sorted(summary.partition_by("tenant_id", as_dict=True).items()):
-        parts = rows.partition_by("part", as_dict=True, include_key=False)
-        touches, none = parts.get(("touches",)), rows.clear()
-        oldest = None if touches is None else touches["block"].min()
+    touches, texts = _numbered(summary.filter(pl.col("part") == "touches"), most)
+    content = summary.filter(pl.col("part") == "templates").select("tenant_id", "unit", "content")
+    said = texts.join(content, on=("tenant_id", "unit"), how="left", maintain_order="left")
+    of_touches, of_texts = _by_tenant(touches), _by_tenant(said)
+    for tenant_id, rows in sorted(_by_tenant(summary).items()):
+        sent = of_touches.get(tenant_id)
+        oldest = None if sent is None else sent["block"].min()
         yield Messages(
             tenant_id=UUID(bytes=tenant_id),
             shares_priors=bool(rows["shares_priors"].all()),
             digest=hashlib.sha256(rows.drop("tenant_id", "shares_priors").write_csv().encode()).hexdigest(),
             oldest_block=oldest if isinstance(oldest, int) else None,
-            texts=None if touches is None else _texts(touches, parts.get(("templates",), none), most),
-            tests=parts.get(("tests",), none),
+            texts=None if sent is None else _texts(sent, of_texts[tenant_id]["content"].to_list()),
+            tests=rows.filter(pl.col("part") == "tests"),
         )
 
 
-def _texts(touches: pl.DataFrame, templates: pl.DataFrame, most: int) -> Texts:
-    sent = touches.group_by("channel", "unit").agg(pl.col("n").sum()).sort("n", "channel", "unit", descending=True)
-    kept = sent.head(most).sort("channel", "unit").with_row_index("text")
-    rows = touches.join(kept.drop("n"), on=("channel", "unit"), maintain_order="left")
-    situations = (
-        rows.select("source", "channel", "band").unique().sort("source", "channel", "band").with_row_index("group")
-    )
-    rows = rows.join(situations, on=("source", "channel", "band"), maintain_order="left")
+def _by_tenant(rows: pl.DataFrame) -> dict[bytes, pl.DataFrame]:
+    parts = rows.partition_by("tenant_id", as_dict=True, maintain_order=True)
+    return {tenant_id: part for (tenant_id,), part in parts.items()}
+
+
+def _numbered(touches: pl.DataFrame, most: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Touches with `text` (null for rarer ones) and `situation`, counted from 0 in each tenant; and the texts."""
+    rank = pl.int_range(pl.len(), dtype=pl.Int64).over("tenant_id")
+    used = touches.group_by("tenant_id", "channel", "unit").agg(pl.col("n").sum())
+    common = used.sort("n", "channel", "unit", descending=[True, False, False]).filter(rank < most).drop("n")
+    texts = common.sort("tenant_id", "channel", "unit").with_columns(text=rank)
+    met = touches.select("tenant_id", *_SITUATION).unique().sort("tenant_id", *_SITUATION).with_columns(situation=rank)
+    placed = touches.join(texts, on=("tenant_id", "channel", "unit"), how="left", maintain_order="left")
+    return placed.join(met, on=("tenant_id", *_SITUATION), maintain_order="left"), texts
+
+
+def _texts(touches: pl.DataFrame, contents: Sequence[str | None]) -> Texts:
+    rows = touches.filter(pl.col("text").is_not_null())
     blocks, block = np.unique(rows["block"].to_numpy(), return_inverse=True)
-    stratum = rows["group"].to_numpy().astype(np.int64) * STRATA + rows["stratum"].to_numpy() + 1
-    n = np.zeros((len(blocks), situations.height * STRATA, kept.height), np.int64)
+    situations = int(touches["situation"].max()) + 1  # type: ignore[arg-type]
+    n = np.zeros((len(blocks), situations * STRATA, len(contents)), np.int64)
     s = np.zeros_like(n)
-    place = (block, stratum, rows["text"].to_numpy())
+    place = (block, rows["situation"].to_numpy() * STRATA + rows["stratum"].to_numpy() + 1, rows["text"].to_numpy())
     np.add.at(n, place, rows["n"].to_numpy())
     np.add.at(s, place, rows["s"].to_numpy())
-    groups = tuple(np.repeat(np.arange(situations.height), STRATA).tolist())
-    content = dict(templates.select("unit", "content").iter_rows())
-    said = [json.loads(content.get(unit) or "{}") for unit in kept["unit"]]
+    groups = tuple(np.repeat(np.arange(situations), STRATA).tolist())
+    said = [json.loads(content or "{}") for content in contents]
     return Texts(
-        counts=LevelCounts(tuple(map(str, range(kept.height))), n, s, strata_groups=groups),
+        counts=LevelCounts(tuple(map(str, range(len(contents)))), n, s, strata_groups=groups),
         levels={name: tuple(_level(one.get(name)) for one in said) for name in CONTENT_FEATURES},
         randomised=bool(touches["logged"].all()),
-        left_out=int(sent["n"][most:].sum()),
+        left_out=int(touches["n"].sum() - n.sum()),
     )
 
 
@@ -109,22 +122,19 @@ def _level(value: object) -> str | None:
 
 def level_statistics(texts: Texts, prior: TextPrior, config: EvidenceConfig) -> tuple[Spread, dict[str, Statistics]]:
     """By how much texts differ, and by feature the statistics of its levels, where there are two or more of them."""
-    with one_thread():
-        whole = gather([texts.counts], config)[0]
-        indicators = {name: _indicators(levels) for name, levels in texts.levels.items()}
-        told = {name: (keys, x) for name, (keys, x) in indicators.items() if len(keys) > 1}
-        spread = learn_spread(
-            whole.u.sum(axis=0), whole.v.sum(axis=0), {name: x for name, (_, x) in told.items()}, prior
-        )
-        shared = sum((x @ x.T for _, x in told.values()), np.zeros((len(whole.n), len(whole.n))))
-        known: dict[bytes, Statistics] = {}
-        found = {}
-        for name, (keys, x) in told.items():
-            has = np.asarray(x.any(axis=1))
-            if has.tobytes() not in known:
-                known[has.tobytes()] = whole if has.all() else gather([_only(texts.counts, has)], config)[0]
-            others = (shared - x @ x.T)[np.ix_(has, has)]
-            found[name] = of_levels(known[has.tobytes()], x[has], keys, others, spread)
+    whole = gather([texts.counts], config)[0]
+    indicators = {name: _indicators(levels) for name, levels in texts.levels.items()}
+    told = {name: (keys, x) for name, (keys, x) in indicators.items() if len(keys) > 1}
+    spread = learn_spread(whole.u.sum(axis=0), whole.v.sum(axis=0), {name: x for name, (_, x) in told.items()}, prior)
+    shared = sum((x @ x.T for _, x in told.values()), np.zeros((len(whole.n), len(whole.n))))
+    known: dict[bytes, Statistics] = {}
+    found = {}
+    for name, (keys, x) in told.items():
+        has = np.asarray(x.any(axis=1))
+        if has.tobytes() not in known:
+            known[has.tobytes()] = whole if has.all() else gather([_only(texts.counts, has)], config)[0]
+        others = (shared - x @ x.T)[np.ix_(has, has)]
+        found[name] = of_levels(known[has.tobytes()], x[has], keys, others, spread)
     return spread, found
 
 
