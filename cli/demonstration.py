@@ -60,6 +60,7 @@ def run() -> None:
 
     console.print()
     console.print(terminal.learned_beside_planted(record))
+    console.print(terminal.claims_beside_planted(record))
     console.print()
     console.print(terminal.summary(record.report))
     console.print(f"Rescored {sum(line.leads for line in scored):,} leads with the weights in force.")

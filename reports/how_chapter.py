@@ -14,13 +14,12 @@ NAME = "how"
 MOST_TENANTS = 6
 MOST_FLOWS = 6
 
-RULES = ("last", "first", "linear", "markov", "shapley")
+RULES = ("last", "first", "linear", "markov")
 SHAPES = (
     ("learned", "dot", "last touch"),
     ("hold", "", "first touch"),
     ("publish", "", "linear"),
     ("planted", "diamond", "Markov removal"),
-    ("refuse", "", "Shapley"),
 )
 
 
@@ -84,8 +83,8 @@ def _credits(tenants: list[Told[HowPattern]]) -> Section:
         for one in drawn
     )
     text = (
-        "Conversions credited to each channel by five rules. They describe the past and decide nothing: credit goes to "
-        "what was used, and what was used went to the better leads."
+        "Conversions credited to each channel by four rules. They describe the past and decide nothing: credit goes to "
+        "what was used, and what was used went to the better leads. The pattern holds Shapley values too."
     )
     return Section("Attribution, for comparison only", text, figures, SHAPES)
 

@@ -31,7 +31,7 @@ LEGEND = tuple(
 )
 
 CELL = 21  # pixels of an hour in the heat map
-FLOW_WIDTH, FLOW_HEIGHT = 230, 210
+FLOW_WIDTH, FLOW_HEIGHT = 320, 210
 MOST_WIDTH = 12  # pixels of the busiest way in a flow
 
 
@@ -137,7 +137,7 @@ def flow(title: str, comparison: Comparison) -> Figure:
         *({"x": -0.04, "y": _height(left, name), "name": _place(name), "side": "left"} for name in left),
         *({"x": 1.04, "y": _height(right, name), "name": name, "side": "right"} for name in right),
     ]
-    x = alt.X("x:Q", axis=None, scale=alt.Scale(domain=[0, 1]))
+    x = alt.X("x:Q", axis=None, scale=alt.Scale(domain=[-0.36, 1.32]))  # names stand beside the ways
     y = alt.Y("from:Q", axis=None, scale=alt.Scale(domain=[0, 1], reverse=True))
     shade = alt.Color(
         "gain:Q",
@@ -152,7 +152,7 @@ def flow(title: str, comparison: Comparison) -> Figure:
         ways.mark_rule(strokeCap="round").encode(x=x, x2="end:Q", y=y, y2="to:Q", color=shade, strokeWidth=width),
         names.transform_filter("datum.side == 'left'").mark_text(align="right").encode(x=x, y=end, text="name:N"),
         names.transform_filter("datum.side == 'right'").mark_text(align="left").encode(x=x, y=end, text="name:N"),
-    ).properties(width=FLOW_WIDTH, height=FLOW_HEIGHT, padding={"left": 66, "right": 56, "top": 8, "bottom": 8})
+    ).properties(width=FLOW_WIDTH, height=FLOW_HEIGHT)
     best = sorted(used, key=lambda level: -level.gain)[:3]
     said = words.listed(f"{level.key.replace('>', ' then ')} {_percent(odds(level.gain))}" for level in best)
     return Figure(title, f"Which channel follows which for {title}; the best are {said}.", chart)

@@ -107,8 +107,8 @@ def odds(gain: float) -> float:
 def planted_gains(comparison: Comparison, effects: Effects) -> dict[str, float] | None:
     """Level → planted log-odds against the tenant's own mix; None where nothing was planted for this question.
 
-    A channel's effect is its own and the mean of its pairs; that of a pair is compared among channels that can follow
-    the same one, as the comparison itself does.
+    A channel's effect is its own, the mean of its texts', and the mean of its pairs; that of a pair is compared among
+    channels that can follow the same one, as the comparison itself does.
     """
     planted = _PLANTED.get(comparison.name, _feature)
     values = {level.key: planted(comparison.name, level.key, effects) for level in comparison.levels}
@@ -138,14 +138,20 @@ def _channel(_: str, key: str, effects: Effects) -> float | None:
     if not effects.get("channels"):
         return None
     pairs = [float(row[key]) for row in effects["pairs"].values()]
-    return float(effects["channels"][key]) + sum(pairs) / len(pairs)
+    return _with_texts(key, effects) + sum(pairs) / len(pairs)
+
+
+def _with_texts(channel: str, effects: Effects) -> float:
+    """What a channel brings as it is used: with the texts that go out on it."""
+    texts = [float(effect) for name, effect in effects["templates"].items() if name.startswith(f"{channel}-")]
+    return float(effects["channels"][channel]) + (sum(texts) / len(texts) if texts else 0.0)
 
 
 def _pair(_: str, key: str, effects: Effects) -> float | None:
     previous, channel = key.split(">")
     if not effects.get("channels"):
         return None
-    return float(effects["channels"][channel]) + float(effects["pairs"][previous][channel])
+    return _with_texts(channel, effects) + float(effects["pairs"][previous][channel])
 
 
 def _feature(name: str, key: str, effects: Effects) -> float | None:

@@ -65,7 +65,7 @@ class QualityRow:
 
 def html(record: ReportInput) -> str:
     """The whole page as one string of HTML, with its style and its pictures inside."""
-    comparison = truth.compare(record)
+    comparison, claims = truth.compare(record), truth.claims(record)
     return (
         _environment()
         .get_template("page.html.j2")
@@ -81,6 +81,8 @@ def html(record: ReportInput) -> str:
             chapters=chapters(record),
             comparison=comparison,
             comparison_in_words=truth.in_words(comparison) if comparison else "",
+            claims=claims,
+            claims_in_words=truth.claims_in_words(claims) if comparison else "",
             components=list(words.COMPONENT_NAMES.values()),
             confidence=_confidence(record),
             quality=_quality(record),

@@ -68,6 +68,26 @@ def learned_beside_planted(record: ReportInput) -> RenderableType:
     return Group(table, Text(legend, style="dim"), Text(truth.in_words(rows)))
 
 
+def claims_beside_planted(record: ReportInput) -> RenderableType:
+    """A table of what WHAT, WHEN and HOW claim for simulated tenants, beside what was planted; one line a claim."""
+    found = truth.claims(record)
+    table = _table()
+    table.add_column("Tenant")
+    for name, justify in (("Claims", "left"), ("Learned", "right"), ("Planted", "right"), ("True?", "left")):
+        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    for claim in found:
+        table.add_row(
+            Text(claim.tenant, no_wrap=True, overflow="ellipsis"),
+            f"{words.plain(claim.question)}: {claim.level.replace('>', ' then ')}",
+            words.change(claim.gain),
+            words.change(claim.truth),
+            Text("yes" if claim.right else "no", style="" if claim.right else "bold red"),
+        )
+    legend = "Change of the odds of an outcome against the tenant's own mix."
+    told = Text(truth.claims_in_words(found))
+    return Group(table, Text(legend, style="dim"), told) if found else told
+
+
 def _table() -> Table:
     return Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
 

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
+from contracts.how import HowPattern
 from contracts.learning import Ruling
 from contracts.outcomes import DEFAULT_WEIGHTS
 from contracts.runs import Outcome
-from reports import who, words
+from contracts.what import WhatPattern
+from contracts.when import WhenPattern
+from reports import levels, who, words
+from reports.levels import Claim
 from reports.records import Planted, ReportInput, ranked
+
+READERS: dict[str, Callable[[Mapping[str, Any]], levels.Compares]] = {
+    "what": WhatPattern.from_payload,
+    "when": WhenPattern.from_payload,
+    "how": HowPattern.from_payload,
+}
 
 NEARER, SILENT = "nearer the truth", "rightly silent"
 
@@ -59,6 +70,20 @@ def compare(record: ReportInput) -> list[Compared]:
         if (p := _planted(record, q.tenant_id))
     ]
     return rows
+
+
+def claims(record: ReportInput) -> list[Claim]:
+    """Every claim of WHAT, WHEN and HOW that is in force for a simulated tenant, beside what was planted."""
+    return [claim for name, read in READERS.items() for claim in levels.claims(name, levels.told(record, name, read))]
+
+
+def claims_in_words(found: list[Claim]) -> str:
+    """The claims in one sentence."""
+    right = sum(claim.right for claim in found)
+    if not found:
+        return "Nothing is claimed about texts, hours or channels."
+    are = "claim is" if len(found) == 1 else "claims are"
+    return f"Of texts, hours and channels {len(found)} {are} in force, and {words.count(right)} true."
 
 
 def planted_in_words(planted: Planted) -> str:

@@ -106,6 +106,11 @@ def signed(value: float | None, digits: int = 3) -> str:
     return f"{round(value, digits) + 0.0:+.{digits}f}" if value is not None and math.isfinite(value) else DASH
 
 
+def change(log_odds: float | None) -> str:
+    """Log-odds as a change of the odds: 0.31 → +36 %."""
+    return f"{100 * math.expm1(log_odds):+.0f}{NO_BREAK}%" if log_odds is not None and finite(log_odds) else DASH
+
+
 def duration(seconds: float | None) -> str:
     """12.34 → 12.3 s; 125 → 2 min 5 s."""
     if seconds is None or not math.isfinite(seconds):
