@@ -175,7 +175,7 @@ def _tell(desk: _Desk, result: SkillResult[Any] | Refusal, show: Callable[[Any],
     show(result.design)
     console.print()
     console.print(f"Rests on {designs.basis_told(result.basis)}.")
-    for fact in claims.facts(desk.brief.known):
+    for fact in claims.in_short(desk.brief.known):
         console.print(f"  {fact}", style="dim")
     console.print(f"Made by Claude, {result.prompt}." if result.made_by == "claude" else f"It was {result.without}.")
     if result.attempts:

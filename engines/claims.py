@@ -62,6 +62,18 @@ def facts(known: Known) -> list[str]:
     return told or ["No pattern in force claims anything about this."]
 
 
+def in_short(known: Known) -> list[str]:
+    """The same for a terminal: `hours: tue-10 +0.31 (90 % +0.08 to +0.54), confidence 0.88`."""
+    told = []
+    for question, claim in known.claims.items():
+        best = claim.recommendation
+        told.append(
+            f"{question.replace('_', ' ')}: {best.key} {best.gain:+.2f} (90 % {best.low:+.2f} to {best.high:+.2f}), "
+            f"confidence {claim.confidence:.2f}"
+        )
+    return told
+
+
 def _told(question: str, claim: Comparison) -> str:
     best = claim.recommendation
     kind = "randomised" if claim.randomised else "observational: an association"

@@ -47,8 +47,11 @@ FILLERS = (
 )
 """Sentences that show no feature; they only make a text longer."""
 
-GREETING, PERSONAL_GREETING = "Hello,", "Hello {first_name},"
+GREETING, PERSONAL_GREETING = "Hello.", "Hello {first_name}."
 FILLERS_OF = {"short": 0, "medium": 2, "long": 4}
+WRITTEN = ("email", "linkedin")
+"""Channels on which a greeting stands on a line of its own."""
+
 SHORT_ONLY = ("sms",)
 """Channels on which a longer text would not go out whole."""
 
@@ -77,7 +80,8 @@ def design(known: Known, channel: Channel, count: int) -> MessageSet:
     varied = next((name for name in VARIED if name not in known.claims and _shows(channel, name)), VARIED[0])
     levels = [wanted[varied], *(level for level in LEVELS[varied] if level != wanted[varied])]
     variants = tuple(compose(channel, {**wanted, varied: level}) for level in levels[:count])
-    followed = ", ".join(f"{name} {wanted[name]}" for name in _claimed(known))
+    shown = variants[0].features.model_dump()  # a channel may not be able to show all that is claimed
+    followed = ", ".join(f"{name} {level}" for name, level in _claimed(known).items() if shown[name] == level)
     told = f"Follows what is claimed: {followed}." if followed else "Nothing is claimed: the default features."
     return MessageSet(variants=variants, because=f"{told} Variants differ in {varied.replace('_', ' ')}.")
 
@@ -93,7 +97,9 @@ def compose(channel: Channel, wanted: Mapping[str, Any]) -> Variant:
     ]
     greeting = PERSONAL_GREETING if wanted["personalised"] else GREETING
     subject = SUBJECTS[wanted["subject_type"]] if channel == "email" else None
-    draft = Variant(channel=channel, subject=subject, body=f"{greeting} {' '.join(sentences)}", features=NOTHING_SHOWN)
+    gap = "\n\n" if channel in WRITTEN else " "
+    body = f"{greeting}{gap}{' '.join(sentences)}"
+    draft = Variant(channel=channel, subject=subject, body=body, features=NOTHING_SHOWN)
     return draft.model_copy(update={"features": message_check.read(draft)})
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from contracts.designs import Channel, DesignLimits, Known, SequenceDesign, Step, Weekday
 from contracts.how import NO_CHANNEL, next_key
 from contracts.levels import Comparison
-from contracts.when import GAP_BINS, GAP_EDGES, WEEKDAYS, hour_of_week
+from contracts.when import GAP_BINS, GAP_EDGES, WEEKDAYS, hour_key, hour_of_week
 from engines.how import CADENCE
 
 USUAL_TOUCHES = 4
@@ -46,7 +46,7 @@ def design(known: Known, limits: DesignLimits) -> SequenceDesign:
         )
         for place, channel in enumerate(channels)
     ]
-    return SequenceDesign(name="By rules", steps=tuple(steps), because=_because(known))
+    return SequenceDesign(name="By rules", steps=tuple(steps), because=_because(known, steps, gap))
 
 
 def faults(proposed: SequenceDesign, limits: DesignLimits) -> Iterator[str]:
@@ -147,7 +147,14 @@ def _window(claim: Comparison | None, hours: Sequence[int]) -> tuple[Weekday | N
     return None, first % 24, end % 24 + 1
 
 
-def _because(known: Known) -> str:
-    asked = ("hours", "gaps", "next_channel", "channels")
-    told = [f"{question} {known.claims[question].recommendation.key}" for question in asked if question in known.claims]
-    return f"Follows what is claimed: {', '.join(told)}." if told else "Nothing is claimed: the default cadence."
+def _because(known: Known, steps: Sequence[Step], gap: int) -> str:
+    """What is followed, by the values that were chosen: limits may have left another hour, or a longer gap."""
+    first, told = steps[0], []
+    if first.weekday is not None:
+        best = known.claims["hours"].recommendation.key
+        chosen = hour_key(24 * WEEKDAYS.index(first.weekday) + first.from_hour)
+        told.append(f"hour {chosen}" if chosen == best else f"hour {chosen}, since {best} is outside the working hours")
+    if "gaps" in known.claims:
+        told.append(f"{gap} days between touches, where {known.claims['gaps'].recommendation.key} does best")
+    told += [name.replace("_", " ") for name in ("channels", "next_channel") if name in known.claims]
+    return f"Follows what is claimed: {'; '.join(told)}." if told else "Nothing is claimed: the default cadence."

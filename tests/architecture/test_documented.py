@@ -89,7 +89,8 @@ def test_commands_in_pages_exist(path: Path) -> None:
     known = _commands()
     for line in _shown(path.read_text(encoding="utf-8")):
         tokens = line.split()
-        name = " ".join(tokens[:2]) if tokens[0] == "patterns" and len(tokens) > 1 else tokens[0]
+        grouped = tokens[0] in {"patterns", "design"} and len(tokens) > 1
+        name = " ".join(tokens[:2]) if grouped else tokens[0]
         if name.startswith(("-", "COMMAND", "…")):
             continue
         assert name in known, f"learnback {line}"

@@ -64,6 +64,10 @@ def test_facts_say_what_a_claim_rests_on() -> None:
     )
 
 
+def test_claims_in_short_name_the_best_level() -> None:
+    assert "gaps: 4-5 +0.30 (90 % +0.10 to +0.50), confidence 0.90" in claims.in_short(LEARNED.known)
+
+
 # ── Sequences ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -103,6 +107,13 @@ def test_a_sequence_by_rules(row: dict[str, str]) -> None:
     design = sequence_design.design(known, limits)
     assert shown(design) == row["design"]
     assert list(sequence_design.faults(design, limits)) == []
+
+
+def test_a_sequence_by_rules_says_what_it_follows() -> None:
+    assert sequence_design.design(LEARNED.known, LIMITS).because == (
+        "Follows what is claimed: hour tue-10, since sat-20 is outside the working hours; 4 days between touches, "
+        "where 4-5 does best; channels; next channel."
+    )
 
 
 def step(**changed: Any) -> Step:
@@ -167,6 +178,12 @@ def test_messages_by_rules_follow_what_is_claimed() -> None:
     made = message_design.design(LEARNED.known, "email", 2)
     assert {(one.features.angle, one.features.length_band) for one in made.variants} == {("social_proof", "medium")}
     assert made.because == ("Follows what is claimed: angle social_proof, length_band medium. Variants differ in cta.")
+
+
+def test_a_claim_that_a_channel_cannot_show_is_not_said_to_be_followed() -> None:
+    assert message_design.design(LEARNED.known, "sms", 2).because == (
+        "Follows what is claimed: angle social_proof. Variants differ in cta."
+    )
 
 
 GOOD = message_design.compose("email", message_design.DEFAULTS)
