@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from algorithms import registry
+from algorithms.how import HOW
+from algorithms.what import WHAT
+from algorithms.when import WHEN
 from benchmarks.level_frames import (
     AS_OF,
     FEATURE,
@@ -20,7 +22,7 @@ from benchmarks.level_frames import (
 )
 from benchmarks.truth_questions import NO_LEVEL, Answer
 from contracts.how import NO_CHANNEL, HowPattern, next_key
-from contracts.learning import Finding, LearningContext, Payload, Ruling
+from contracts.learning import Finding, Learner, LearningContext, Payload, Ruling
 from contracts.levels import Comparison
 from contracts.outcomes import CHANNELS
 from contracts.what import WhatPattern
@@ -43,12 +45,10 @@ class Learned:
 
 def learned(worlds: LevelWorlds) -> Learned:
     """One decision for every world of a batch."""
-    name, extracts, read, keys = _reading(worlds)
-    learner = registry.learner(name)
+    learner, extracts, read, keys = _reading(worlds)
     context = LearningContext(AS_OF, CODE)
-    summary = learner.merge(
-        [learner.summarise({frame: extracts[frame] for frame in (*learner.reads, "tenants")}, context)]
-    )
+    given = {frame: rows for frame, rows in extracts.items() if frame in (*learner.reads, "tenants")}
+    summary = learner.merge([learner.summarise(given, context)])
     findings = learner.learn(summary, context)
     verdicts = learner.judge(summary, findings, {}, context)
     tenants = [tenant_id(world) for world in range(worlds.conditions.worlds)]
@@ -76,17 +76,17 @@ def _answer(comparisons: Sequence[Comparison | None], keys: Sequence[str]) -> An
     return Answer(gain, top, confidence, claimed)
 
 
-def _reading(worlds: LevelWorlds) -> tuple[str, Extracts, Read, dict[str, list[str]]]:
-    """The learner's name, its frames, how its pattern is read, and the keys of each question's levels."""
+def _reading(worlds: LevelWorlds) -> tuple[Learner, Extracts, Read, dict[str, list[str]]]:
+    """The learner, its frames, how its pattern is read, and the keys of each question's levels."""
     if isinstance(worlds, WhatWorlds):
         keys = {"levels": [arm_key(arm) for arm in range(worlds.levels)]}
-        return "what", what_extracts(worlds), _read_what, keys
+        return WHAT, what_extracts(worlds), _read_what, keys
     if isinstance(worlds, HowWorlds):
         used = CHANNELS[:CHANNELS_IN_USE]
         pairs = [next_key(before, channel) for before in (*used, NO_CHANNEL) for channel in used]
-        return "how", how_extracts(worlds), _read_how, {"channels": list(used), "next_channel": pairs}
+        return HOW, how_extracts(worlds), _read_how, {"channels": list(used), "next_channel": pairs}
     keys = {"levels": [hour_key(int(hour)) for hour in 24 * WEEKDAY + HOUR]}
-    return "when", when_extracts(worlds), _read_when, keys
+    return WHEN, when_extracts(worlds), _read_when, keys
 
 
 def _read_what(payload: Payload) -> Mapping[str, Comparison | None]:
