@@ -49,6 +49,9 @@ FILLERS = (
 
 GREETING, PERSONAL_GREETING = "Hello.", "Hello {first_name}."
 FILLERS_OF = {"short": 0, "medium": 2, "long": 4}
+YES = "yes"
+"""WHAT's level of texts that have a mark; those without it are `no`."""
+
 WRITTEN = ("email", "linkedin")
 """Channels on which a greeting stands on a line of its own."""
 
@@ -126,7 +129,7 @@ def _claimed(known: Known) -> dict[str, Any]:
         claim = known.claims.get(name)
         if claim is not None:
             key = claim.recommendation.key
-            found[name] = key == "true" if name == "personalised" else key
+            found[name] = key == YES if name == "personalised" else key
     return {name: level for name, level in found.items() if _composable(name, level)}
 
 

@@ -180,6 +180,13 @@ def test_messages_by_rules_follow_what_is_claimed() -> None:
     assert made.because == ("Follows what is claimed: angle social_proof, length_band medium. Variants differ in cta.")
 
 
+@pytest.mark.parametrize(("best", "personal"), [("yes", True), ("no", False)])
+def test_a_claim_about_names_is_followed_either_way(best: str, personal: bool) -> None:
+    claim = comparison("personalised", {"yes": 0.0, "no": 0.0, best: 0.3})
+    made = message_design.design(Known(claims={"personalised": claim}), "linkedin", 2)
+    assert {variant.features.personalised for variant in made.variants} == {personal}
+
+
 def test_a_claim_that_a_channel_cannot_show_is_not_said_to_be_followed() -> None:
     assert message_design.design(LEARNED.known, "sms", 2).because == (
         "Follows what is claimed: angle social_proof. Variants differ in cta."
