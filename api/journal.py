@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
+from dataclasses import dataclass
 from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -17,11 +18,11 @@ GIVEN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 """An id that a caller may choose; anything else could break a line of the log, and is replaced."""
 
 
+@dataclass(frozen=True, slots=True)
 class Journal:
     """Middleware around everything, so that failures have an id and a line too."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    app: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
