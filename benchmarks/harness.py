@@ -107,7 +107,7 @@ def _plain(value: Value) -> Any:
 
 
 def _shown(value: Value) -> str:
-    if value is None:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return "not measured"
     if isinstance(value, Mapping):
         return "\n".join(f"{name} {_shown(one)}" for name, one in value.items())

@@ -17,13 +17,13 @@ import polars as pl
 from rich.progress import track
 
 from benchmarks.harness import Figure, benchmark
-from benchmarks.truth_cells import SIZES, Cell, answer, grid
+from benchmarks.truth_cells import Cell, answer, grid
 from benchmarks.truth_figures import figures
 from benchmarks.truth_scores import by_cell
 from benchmarks.truth_tables import show_calibration, show_cells
 
-WORLDS, QUICK_WORLDS = 400, 40
-QUICK_SIZES = (500, 2_000)
+WORLDS, FROM_PRIOR = 400, 1_600
+QUICK_WORLDS, QUICK_FROM_PRIOR, QUICK_SIZES = 60, 600, (2_000,)
 PROCESSES = 2
 
 
@@ -44,7 +44,8 @@ def answers(cells: Sequence[Cell], *, processes: int = PROCESSES, quiet: bool = 
 
 @benchmark("truth", "Do WHAT, WHEN and HOW find planted levels, keep silent on flat worlds, and mean what they say?")
 def measure(arguments: argparse.Namespace) -> list[Figure]:
-    cells = grid(QUICK_WORLDS, QUICK_SIZES) if arguments.quick else grid(WORLDS, SIZES)
+    small = QUICK_WORLDS, QUICK_FROM_PRIOR, QUICK_SIZES
+    cells = grid(*small) if arguments.quick else grid(WORLDS, FROM_PRIOR)
     marks = answers(cells, quiet=arguments.json)
     show_cells(by_cell(marks))
     show_calibration(marks)

@@ -25,6 +25,7 @@ Part = Literal["curve", "drift", "texts", "rare", "prior", "conversions"]
 
 SEED = 3
 SIZES = (100, 200, 500, 2_000, 8_000)
+PRIOR_SIZES = (200, 500, 2_000)
 DRIFT = 0.4
 RARE = 0.05
 TEXT_SD = 0.2
@@ -97,10 +98,10 @@ def answer(cell: Cell, worlds: int, seed: Sequence[int]) -> pl.DataFrame:
     )
 
 
-def grid(worlds: int, sizes: Sequence[int] = SIZES) -> list[Cell]:
-    """Every cell of the benchmark, `worlds` worlds each."""
+def grid(worlds: int, from_prior: int, sizes: Sequence[int] = SIZES) -> list[Cell]:
+    """Every cell of the benchmark: `worlds` worlds each, and of each learner `from_prior` in all for calibration."""
     learners: tuple[Learner, ...] = ("what", "when", "how")
-    cells = [cell for learner in learners for cell in (*curves(learner, worlds, sizes), *prior(learner, worlds, sizes))]
+    cells = [cell for learner in learners for cell in (*curves(learner, worlds, sizes), *prior(learner, from_prior))]
     return [*cells, *conversions(worlds)]
 
 
@@ -120,13 +121,13 @@ def curves(learner: Learner, worlds: int, sizes: Sequence[int]) -> list[Cell]:
     return cells
 
 
-def prior(learner: Learner, worlds: int, sizes: Sequence[int]) -> list[Cell]:
-    """Worlds drawn from the stated prior, over sizes, rates and confoundings; together four times `worlds`.
+def prior(learner: Learner, worlds: int) -> list[Cell]:
+    """Worlds drawn from the stated prior, over sizes, rates and confoundings; `worlds` or a few more of them in all.
 
     WHAT takes turns with the number of arms, and with texts that differ and texts that do not.
     """
-    conditions = list(product(sizes[-4:], PRIOR_RATES[learner], (0.0, 0.5, 1.0)))
-    each = -(-4 * worlds // len(conditions))
+    conditions = list(product(PRIOR_SIZES, PRIOR_RATES[learner], (0.0, 0.5, 1.0)))
+    each = -(-worlds // len(conditions))
     return [
         Cell(
             "prior",

@@ -168,7 +168,7 @@ def test_calibration_error_of_honest_and_of_boastful_answers() -> None:
 @pytest.fixture(scope="module")
 def small() -> pl.DataFrame:
     """30 worlds a cell at 2,000, confounded; planted ones, flat ones, and some from the prior."""
-    cells = [cell for cell in grid(30, (2_000,)) if kept(cell)]
+    cells = [cell for cell in grid(30, 120, (2_000,)) if kept(cell)]
     return answers(cells, processes=1)
 
 
@@ -211,7 +211,7 @@ def test_every_promised_figure_is_there(small: pl.DataFrame) -> None:
 
 
 def test_the_grid_asks_what_was_promised() -> None:
-    cells = grid(400)
+    cells = grid(400, 1_600)
     for learner in LEARNERS:
         curve = {
             (cell.conditions.size, cell.conditions.confounding, cell.conditions.effects)
