@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from functools import cache, partial
 from itertools import islice
+from operator import attrgetter
 from uuid import UUID
 
 import polars as pl
@@ -56,22 +57,33 @@ class WhenConfig:
 
     evidence: EvidenceConfig = field(default_factory=EvidenceConfig)
     gate: LevelGateConfig = field(default_factory=LevelGateConfig)
+    gap_residual_sd: float = 0.2  # log-odds of bias that strata leave: nobody draws gaps, and worse leads wait longer
+
+    @property
+    def gap_evidence(self) -> EvidenceConfig:
+        return replace(self.evidence, residual_sd=self.gap_residual_sd)
 
 
 @dataclass(frozen=True)
 class Question:
-    """One comparison: its name, a tenant's counts for it, which levels resemble each other, and whether a logged
-    probability makes levels comparable."""
+    """One comparison: its name, its levels in a tenant's counts, which of them resemble each other, whether a logged
+    probability makes them comparable, and what is assumed of them."""
 
     name: str
     counts: Callable[[TenantCounts], LevelCounts | None]
     kernel: Kernel
     randomised: Callable[[TenantCounts], bool]
+    evidence: Callable[[WhenConfig], EvidenceConfig]
+
+
+def _never(tenant: TenantCounts) -> bool:
+    """Policies log the probability of an hour; gaps follow from cadences and limits too."""
+    return False
 
 
 QUESTIONS = (
-    Question("hours", lambda tenant: tenant.hours, kernels.hours, lambda tenant: tenant.randomised),
-    Question("gaps", lambda tenant: tenant.gaps, kernels.gaps, lambda tenant: False),  # gaps follow from limits too
+    Question("hours", attrgetter("hours"), kernels.hours, attrgetter("randomised"), attrgetter("evidence")),
+    Question("gaps", attrgetter("gaps"), kernels.gaps, _never, attrgetter("gap_evidence")),
 )
 
 
@@ -95,7 +107,7 @@ def population(config: WhenConfig, summary: pl.DataFrame, context: LearningConte
                 [counts for _, counts in asked],
                 question.kernel,
                 randomised=[question.randomised(one) for one, _ in asked],
-                config=config.evidence,
+                config=question.evidence(config),
             )
     most = max(map(len, log_bfs.values()))
     if most < MIN_PATTERNS:
@@ -187,7 +199,7 @@ def _ask(
             question.kernel,
             randomised=[question.randomised(one) for one, known in zip(some, counts, strict=True) if known],
             pi1=chances.get(question.name, P_REAL),
-            config=config.evidence,
+            config=question.evidence(config),
         )
     )
     return [next(compared) if known else _unasked(question, one) for one, known in zip(some, counts, strict=True)]

@@ -7,9 +7,8 @@
     touches    the touch number, BEYOND for all that follow the last one told
     left_out   why a touch is in no row of hours: SYNTHETIC or NO_ZONE
 
-Like is compared with like within a policy, a block, a band and a range of score deciles. Ranges are narrow at the ends,
-where leads differ most, which leaves less bias than as many equal ones. Leads lie whole in one slice, and no range or
-band depends on the data, so summaries add up to equal bytes however the leads were split.
+Like is compared with like within a policy, a block, a band and a range of score deciles. Leads lie whole in one slice,
+and no range or band depends on the data, so summaries add up to equal bytes however the leads were split.
 """
 
 from __future__ import annotations
@@ -56,13 +55,14 @@ HOUR_BANDS = ("first touch", "later touch", "logged")
 """The hazard of a first touch differs from later ones. Where probabilities were logged there are no such bands, and
 every decile is a range by itself: that is what the policy chose by."""
 
-GAP_BANDS = ("2", "2 by hand", "3", "3 by hand", "4+", "4+ by hand")
-"""Touch number, and whether the touch before was a call or a letter: both change when the next is due."""
+GAP_BANDS = ("2", "3", "4", "5", "6", "7", "8+")
+"""Touch number. Cadences set gaps by it, and hazards fall with it: with 4+ as one band, seven flat worlds in ten got a
+claim (docs/when.md). What was sent before it makes no such difference."""
 
-BY_HAND = ("voice", "mail")
-
-HOUR_SCORES, GAP_SCORES, EVERY_SCORE = (0, 1, 3, 7, 9), (0, 1, 5, 9), tuple(range(10))
-"""Lowest deciles of the ranges. With these, hours hold 16 cells per 100 touches of the demo world, and gaps 3."""
+HOUR_SCORES, GAP_SCORES, EVERY_SCORE = (0, 3, 7), (0, 1, 2, 4, 6, 8, 9), tuple(range(10))
+"""Lowest deciles of the ranges, for each question as few as keep flat worlds silent under strong confounding: a hundred
+hours lie across what leads differ in, seven gaps lie along it. Narrow at the ends, where leads differ most. Hours then
+hold 12 cells per 100 touches of the demo world, and gaps 6."""
 
 PIECE = 500_000
 """Rows counted at a time, more or less: their codes stay near the processor."""
@@ -102,7 +102,6 @@ def _codes() -> tuple[pl.Expr | str, ...]:
         "synthetic",
         "outcome",
         pl.col("propensity").is_not_null().alias("logged"),
-        pl.col("previous").is_in(BY_HAND).alias("by_hand"),
         (pl.col("stratum") - UNKNOWN).cast(pl.UInt8).alias("decile"),
         days.cast(pl.Int8).alias("days"),
     )
@@ -120,7 +119,6 @@ class _Piece:
     days: Codes
     decile: Codes
     logged: Bools
-    by_hand: Bools
     synthetic: Bools
     outcome: Bools
 
@@ -158,7 +156,6 @@ def _piece(rows: pl.DataFrame, tenants: pl.DataFrame, policies: pl.Series, polic
         days=rows["days"].to_numpy(),
         decile=rows["decile"].to_numpy(),
         logged=logged,
-        by_hand=rows["by_hand"].to_numpy(),
         synthetic=rows["synthetic"].to_numpy(),
         outcome=rows["outcome"].to_numpy(),
     )
@@ -182,7 +179,7 @@ def _count_gaps(piece: _Piece) -> pl.DataFrame:
     """Rows of gaps: touches that have one before them, at a known time."""
     bins = np.searchsorted(GAP_EDGES, np.arange(GAP_EDGES[-1] + 1), side="right")
     level = np.append(bins + 1, 0)[piece.days]  # the last is that of −1
-    band = 2 * (np.clip(piece.step, 2, 4) - 2) + piece.by_hand
+    band = np.clip(piece.step, 2, 1 + len(GAP_BANDS)) - 2
     counted = _count(piece, "gaps", band, (GAP_SCORES,) * len(GAP_BANDS), level, len(GAP_BINS) + 1)
     return counted.filter(pl.col("level") > 0).with_columns(pl.col("level") - 1)
 

@@ -27,7 +27,7 @@ from simulation.level_effects import Conditions
 from simulation.level_worlds import HOUR, WEEKDAY, LevelWorlds, when_worlds
 from simulation.truth import TenantTruth
 from simulation.world import World, simulate
-from tests.algorithms.when_frames import TENANT, exposures, extracts
+from tests.algorithms.when_frames import TENANT, cadences, exposures, extracts
 
 AS_OF = datetime(2026, 11, 1, tzinfo=UTC)
 CONTEXT = LearningContext(AS_OF, "code")
@@ -255,6 +255,21 @@ def test_a_planted_gap_is_found_with_its_neighbours() -> None:
     assert gains["15+"] < 0.0 < min(gains["3"], gains["4-5"])
     text = WHEN.explain(pattern.to_payload())
     assert text.startswith(gap_in_words(pattern.gaps.recommendation.key) + " +")
+
+
+def test_gaps_that_follow_a_cadence_are_not_mistaken_for_their_cause() -> None:
+    """Flat: raw rates fall with the gap, as later touches and worse leads wait longer. Then with a planted gap."""
+    flat, planted = (extracts(cadences(40, 3_000, ratio, seed=6)) for ratio in (1.0, 2.0))
+    rates = flat["exposures"].group_by(pl.col("gap_days") > 6).agg(pl.col("outcome").mean()).sort("gap_days").collect()
+    assert rates["outcome"][0] > 1.3 * rates["outcome"][1]
+    claimed, right = [], []
+    for of_world, keep in ((flat, claimed), (planted, right)):
+        for one in WHEN.learn(WHEN.summarise(of_world, CONTEXT), CONTEXT).values():
+            gaps = pattern_of(one).gaps
+            assert gaps is not None
+            keep.append(gaps.claimed and (keep is claimed or gaps.recommendation.key in ("3", "4-5")))
+    assert np.mean(claimed) <= 0.05
+    assert np.mean(right) >= 0.5
 
 
 @pytest.mark.parametrize(

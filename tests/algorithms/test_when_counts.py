@@ -44,16 +44,15 @@ def slow(frame: pl.DataFrame) -> dict[tuple[Any, ...], tuple[int, int]]:
         logged, first = row["propensity"] is not None, row["step"] == 1
         if row["hour_of_week"] >= 0:
             band = "logged" if logged else "first touch" if first else "later touch"
-            starts = tuple(range(10)) if logged else (0, 1, 3, 7, 9)
+            starts = tuple(range(10)) if logged else (0, 3, 7)
             score = lowest(row["stratum"], starts)
             count(row, "hours", HOUR_BANDS.index(band), score, row["hour_of_week"])
         else:
             count(row, "left_out", 0, -1, SYNTHETIC if row["synthetic"] else NO_ZONE)
         if row["gap_days"] is not None and not row["synthetic"]:
-            step = "2" if row["step"] == 2 else "3" if row["step"] == 3 else "4+"
-            by_hand = " by hand" if row["previous"] in ("voice", "mail") else ""
+            band = GAP_BANDS.index(str(row["step"]) if row["step"] < 8 else "8+")
             level = bisect_right(GAP_EDGES, row["gap_days"])
-            count(row, "gaps", GAP_BANDS.index(step + by_hand), lowest(row["stratum"], (0, 1, 5, 9)), level)
+            count(row, "gaps", band, lowest(row["stratum"], (0, 1, 2, 4, 6, 8, 9)), level)
         count(row, "touches", 0, lowest(row["stratum"], (0,)), min(row["step"], 17))
     return {key: (n[key], s[key]) for key in n}
 
