@@ -27,7 +27,11 @@ router = APIRouter(tags=["patterns"])
 TenantPath = Annotated[Name, Path(description="Name or id of the tenant", examples=["Northwind Dental"])]
 TypePath = Annotated[PatternType, Path(alias="type", description="Which question the pattern answers")]
 IfNoneMatch = Annotated[
-    str | None, Header(description="ETags that the reader holds; where one is current, 304 and no body comes back")
+    str | None,
+    Header(
+        alias="If-None-Match",
+        description="ETags that the reader holds; where one is current, 304 and no body comes back",
+    ),
 ]
 
 CACHED = {
@@ -49,7 +53,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 
 @router.get("/patterns/{tenant}", response_model=Patterns, responses=ANSWERS)
 async def read_all(service: Asked, token: Reader, tenant: TenantPath, if_none_match: IfNoneMatch = None) -> Response:
-    """Every pattern in force for a tenant. 404 where nothing is published for it."""
+    """Every pattern in force for a tenant. 404 where nothing is published for it. Role: reader."""
     identity = await tenant_of(service, token, tenant)
     book = _known(await service.ask(reading.in_force, service.engine, identity), tenant)
     if not book.patterns:
@@ -66,7 +70,7 @@ async def read_all(service: Asked, token: Reader, tenant: TenantPath, if_none_ma
 async def read_one(
     service: Asked, token: Reader, tenant: TenantPath, pattern_type: TypePath, if_none_match: IfNoneMatch = None
 ) -> Response:
-    """The pattern of one type that is in force for a tenant. 404 where none is published."""
+    """The pattern of one type that is in force for a tenant. 404 where none is published. Role: reader."""
     identity = await tenant_of(service, token, tenant)
     book = _known(await service.ask(reading.in_force, service.engine, identity, pattern_type.value), tenant)
     if not book.patterns:

@@ -66,7 +66,7 @@ EVERYTHING = LearnOrder()
 async def learn(
     service: Asked, token: Operator, response: Response, order: LearnOrder = EVERYTHING, key: Key = None
 ) -> StartedRun:
-    """Start a learning run: extract, check, learn, judge, publish. It waits where another one is at work."""
+    """Start a learning run: extract, check, learn, judge, publish. It waits while another is at work. Role: operator."""
     if order.as_of and order.as_of > datetime.now(UTC):
         raise ProblemError(
             HTTPStatus.UNPROCESSABLE_ENTITY, f"as_of: {order.as_of:%Y-%m-%d %H:%M} UTC lies in the future"
@@ -86,7 +86,7 @@ async def learn(
     "/patterns/backfill/{tenant}", status_code=HTTPStatus.ACCEPTED, response_model=StartedRun, responses=ANSWERS
 )
 async def backfill(service: Asked, token: Admin, response: Response, tenant: TenantPath, key: Key = None) -> StartedRun:
-    """Start a backfill, which learns a tenant's history anew. 503 where the server has no such deployment yet."""
+    """Start a backfill, which learns a tenant's history anew. 503 where there is no such deployment. Role: admin."""
     identity = await _existing(service, token, tenant)
     parameters = {"request": {"tenant": str(identity)}}
     return await _start(service, token, response, BACKFILL, parameters, [identity], key)

@@ -36,7 +36,7 @@ class PatternHead(Owner):
 
     type: PatternType
     version: int = Field(ge=1, description="Versions are immutable; a rollback brings an earlier one back")
-    confidence: float | None = Field(ge=0, le=1, description="Probability that it beats what was in force before")
+    confidence: float | None = Field(ge=0, le=1, description="Probability that what it claims holds in the next period")
     evidence: PatternEvidence
     valid_until: datetime = Field(description="After this moment engines fall back to the documented defaults")
     expired: bool = Field(description="Whether that moment has passed")
@@ -50,7 +50,7 @@ class Pattern(PatternHead):
     """A published pattern that is in force. An expired one is told as such: engines use the defaults instead of it."""
 
     payload: dict[str, Any] = Field(
-        description="What engines act on; its form belongs to the type, see docs/reference",
+        description="What engines act on; its form belongs to the type",
         examples=[{"schema": 1, "components": ["data_quality", "timing"], "weights": [0.4, 0.6]}],
     )
 
