@@ -177,8 +177,9 @@ def gap_in_words(key: str) -> str:
 def _claim(comparison: Comparison | None, in_words: Callable[[str], str]) -> str:
     if comparison is None or not comparison.claimed:
         return ""
-    best = comparison.recommendation
-    return f"{in_words(best.key)} {math.expm1(best.gain):+.0%} odds (confidence {comparison.confidence:.0%})"
+    best, confidence = comparison.recommendation, comparison.confidence
+    sure = f"{confidence:.0%}" if confidence < 0.995 else "over 99%"
+    return f"{in_words(best.key)} {math.expm1(best.gain):+.0%} odds (confidence {sure})"
 
 
 def _together(summary: pl.DataFrame) -> Iterator[list[TenantCounts]]:
