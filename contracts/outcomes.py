@@ -75,11 +75,15 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Extract:
-    """A declared query's result: its name, its columns, and the column that dates a row."""
+    """A declared query's result: its name, its columns, and the column that dates a row.
+
+    optional: a source may have no such thing; the extract is then empty.
+    """
 
     name: str
     columns: tuple[Column, ...]
     dated_by: str
+    optional: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -154,4 +158,22 @@ TENANTS = Extract(
     dated_by="created_at",
 )
 
-EXTRACTS = {extract.name: extract for extract in (TENANTS, LEADS, TOUCHES)}
+MESSAGE_TESTS = Extract(
+    "message_tests",
+    (
+        Column("tenant_id", "uuid", "whose test it was"),
+        Column("test", "text", "the test: its variants were shown at random"),
+        Column("text", "text", "the variant's text"),
+        Column("shown", "int", "how often it was shown, 1 or more"),
+        Column("converted", "int", "how often that led to an outcome, at most as often as it was shown"),
+        _optional("tested_at", "time", "when the test ended; later than as-of, it does not exist yet"),
+        *(
+            _optional(name, "bool", f"the text has the mark {name}; read off it where null")
+            for name in HEADLINE_FEATURES
+        ),
+    ),
+    dated_by="tested_at",
+    optional=True,
+)
+
+EXTRACTS = {extract.name: extract for extract in (TENANTS, LEADS, TOUCHES, MESSAGE_TESTS)}

@@ -27,7 +27,7 @@ from settings import Settings
 from store import database, lake
 from store.lake import LakeFile, Manifest, Watermark
 from store.partition import write_groups
-from store.source import Source, connected, describe, queries, require, source
+from store.source import Source, connected, describe, offered, queries, require, source
 from store.split import ranges
 
 BUDGET, GROUP_BUDGET = 256 * 2**20, 8 * 2**20
@@ -91,9 +91,10 @@ def planned(settings: Settings, *, run_id: UUID, as_of: datetime, now: datetime)
     DatabaseError for a source that cannot be read, LakeError for the lake.
     """
     root = lake.open(settings)
-    declared = queries(settings)
+    written = queries(settings)
     origin = source(settings)
     with connected(origin) as connection:
+        declared = offered(connection, written)
         require({name: describe(connection, query, as_of) for name, query in declared.items()})
         conditions = {name: ranges(connection, query, settings.streams) for name, query in declared.items()}
         parts = tuple(

@@ -102,8 +102,12 @@ class Manifest:
         return tuple(sorted(chosen, key=lambda file: file.path))
 
     def rows(self) -> dict[str, int]:
-        """Rows by extract."""
-        return {name: sum(file.rows for file in self.of(name)) for name in EXTRACTS}
+        """Rows by extract; of optional ones only those that the run has."""
+        return {
+            name: sum(file.rows for file in self.of(name))
+            for name, extract in EXTRACTS.items()
+            if self.of(name) or not extract.optional
+        }
 
     def with_files(self, files: Iterable[LakeFile]) -> Manifest:
         """The same run with these files in place of what it had for their extract and group."""

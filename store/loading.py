@@ -1,4 +1,4 @@
-"""Bring whole frames of tenants, leads and touches into the store: all of a frame or nothing of it, in tenant scope.
+"""Bring frames of tenants, leads, touches and tests into the store: all of a frame or nothing of it, in tenant scope.
 
 COPY is refused under row-level security, so that rows are copied into a temporary table and inserted from there,
 tenant by tenant. Loading is idempotent by id: rows that are there unchanged are left alone, changed ones are updated.
@@ -18,7 +18,7 @@ from sqlalchemy import Engine, Table, func, select
 from contracts.errors import UnknownTenantError, UserError
 from contracts.outcomes import COMPONENTS
 from store.scope import Batch, batch_scope
-from store.tables import Leads, Tenants, Touches
+from store.tables import Leads, MessageTests, Tenants, Touches
 
 COPY_ROWS = 50_000
 """Rows that are written as CSV at a time: some 20 MB where touches carry their content."""
@@ -53,6 +53,11 @@ def load_touches(engine: Engine, frame: pl.DataFrame) -> int:
     if "led_to_booking" not in frame.columns:
         mark_conversions(engine, [UUID(bytes=tenant) for tenant in frame["tenant_id"].unique()])
     return written
+
+
+def load_message_tests(engine: Engine, frame: pl.DataFrame) -> int:
+    """frame: columns of the table. Returns the rows that were added or changed."""
+    return _load(engine, table_of(MessageTests), frame)
 
 
 def mark_conversions(engine: Engine, tenant_ids: Iterable[UUID]) -> None:
@@ -187,7 +192,7 @@ def _refuse_unknown(table: Table, frame: pl.DataFrame) -> None:
         raise ValueError(f"{table.name} has no column {', '.join(unknown)}")
 
 
-def table_of(mapped: type[Tenants] | type[Leads] | type[Touches]) -> Table:
+def table_of(mapped: type[Tenants] | type[Leads] | type[Touches] | type[MessageTests]) -> Table:
     """The table of a declared class, as SQLAlchemy's type checkers want it."""
     table = mapped.__table__
     assert isinstance(table, Table)

@@ -150,6 +150,21 @@ def connected(origin: Source) -> Iterator[psycopg.Connection]:
             raise database.explain(error, origin.setting) from None
 
 
+def offered(connection: psycopg.Connection, declared: Mapping[str, Query]) -> dict[str, Query]:
+    """The queries that this source can answer: without built-in ones of optional extracts whose table it lacks."""
+    return {
+        name: query
+        for name, query in declared.items()
+        if not (EXTRACTS[name].optional and query.path.parent == BUILT_IN and not _has_table(connection, query))
+    }
+
+
+def _has_table(connection: psycopg.Connection, query: Query) -> bool:
+    assert query.split is not None
+    found = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [query.split.relation]).fetchone()
+    return bool(found and found[0])
+
+
 @dataclass(frozen=True, slots=True)
 class Described:
     """What a query returns: column name → PostgreSQL type as `format_type` writes it, in the query's order."""
@@ -222,7 +237,7 @@ def verify(settings: Settings, as_of: datetime) -> dict[str, Described]:
     """
     declared = queries(settings)
     with connected(source(settings)) as connection:
-        described = {name: describe(connection, query, as_of) for name, query in declared.items()}
+        described = {name: describe(connection, query, as_of) for name, query in offered(connection, declared).items()}
     require(described)
     return described
 

@@ -2,6 +2,7 @@
 
 from store.tables.agents import Batches, BatchItems, CostEvents
 from store.tables.base import SCHEMA, Base
+from store.tables.messages import MessageTests
 from store.tables.outreach import Decisions, Leads, ScoreVersions, Touches
 from store.tables.patterns import PatternHeads, Patterns, PopulationPriors, Verdicts
 from store.tables.planning import PlannedTouches, Plans
@@ -9,7 +10,7 @@ from store.tables.runs import AuditLog, Quarantine, Runs, Slices
 from store.tables.tenants import Tenants
 from store.tables.tokens import ApiTokens
 
-REVISION = "planned_touches"
+REVISION = "message_tests"
 """The migration that this code needs; `learnback migrate` brings a database there."""
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "CostEvents",
     "Decisions",
     "Leads",
+    "MessageTests",
     "PatternHeads",
     "Patterns",
     "PlannedTouches",

@@ -107,13 +107,13 @@ def _range(field: FieldInfo) -> str:
 
 
 def extracts_page() -> str:
-    """Every column that the queries of tenants, leads and touches return."""
+    """Every column that the queries return."""
     parts = [
         "# Extracts",
         NOTE,
-        "What the three queries must return, whatever tables they read "
-        "([how to use your own PostgreSQL](../how-to/own-postgres.md)). Optional columns may be left out. "
-        "Times carry a zone.",
+        "What the queries must return, whatever tables they read "
+        "([how to use your own PostgreSQL](../how-to/own-postgres.md)). Optional columns and extracts may be "
+        "left out. Times carry a zone.",
     ]
     for extract in EXTRACTS.values():
         parts += [
@@ -125,7 +125,9 @@ def extracts_page() -> str:
 
 
 def _dated(extract: Extract) -> str:
-    return f"One row a {extract.name.removesuffix('s').replace('touche', 'touch')}, dated by `{extract.dated_by}`."
+    what = {"touches": "touch", "message_tests": "variant of a randomised test"}.get(extract.name)
+    need = " Optional." if extract.optional else ""
+    return f"One row a {what or extract.name.removesuffix('s')}, dated by `{extract.dated_by}`.{need}"
 
 
 def _row(column: Column) -> list[str]:

@@ -55,7 +55,7 @@ def booked(world: World, older_than_days: int = 45) -> pl.DataFrame:
     return ripe.with_columns(y=pl.col("converted_at").is_not_null())
 
 
-@pytest.mark.parametrize("name", EXTRACTS)
+@pytest.mark.parametrize("name", ["tenants", "leads", "touches"])
 def test_frames_have_the_columns_of_the_contract(demo, name):
     frame = frames(demo)[name]
     assert {column.name for column in EXTRACTS[name].columns} <= set(frame.columns)
