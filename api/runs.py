@@ -66,7 +66,7 @@ EVERYTHING = LearnOrder()
 async def learn(
     service: Asked, token: Operator, response: Response, order: LearnOrder = EVERYTHING, key: Key = None
 ) -> StartedRun:
-    """Start a learning run: extract, check, learn, judge, publish. It waits while another is at work. Role: operator."""
+    """Start a learning run: extract, check, learn, judge, publish. It waits for its turn. Role: operator."""
     if order.as_of and order.as_of > datetime.now(UTC):
         raise ProblemError(
             HTTPStatus.UNPROCESSABLE_ENTITY, f"as_of: {order.as_of:%Y-%m-%d %H:%M} UTC lies in the future"

@@ -103,6 +103,15 @@ def test_a_port_that_is_taken_is_told_before_anything_starts(agency: Shell) -> N
     assert said.err.startswith(f"nothing can listen on 127.0.0.1, port {port} (Address already in use).")
 
 
+def test_no_part_of_an_answer_waits_for_an_acknowledgement() -> None:
+    """Found by the benchmark: without this, half of all reads take 45 ms instead of 3."""
+    with api._listen("127.0.0.1", 0) as listening:
+        client = socket.create_connection(listening.getsockname())
+        accepted, _ = listening.accept()
+        with client, accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 @pytest.mark.parametrize(
     ("host", "named", "stays"),
     [
