@@ -84,7 +84,7 @@ def compare(
     """The answer to one question for many patterns; refuses with TOO_FEW_OUTCOMES or NO_VARIATION.
 
     randomised: per pattern, whether its strata hold logged propensities, so that no bias remains. pi1: chance that an
-    effect is real, before looking (`learn_pi1`).
+    effect is real, before looking (`learn_p_real`).
     """
     return compare_statistics(name, gather(counts, config), kernel, randomised=randomised, pi1=pi1, config=config)
 
@@ -109,7 +109,7 @@ def compare_statistics(
 def log_bayes_factors(
     counts: Sequence[LevelCounts], kernel: Kernel, *, randomised: Sequence[bool], config: EvidenceConfig = DEFAULT
 ) -> list[float]:
-    """What `learn_pi1` reads: one for each pattern that can be compared. `compare` then finds them remembered."""
+    """What `learn_p_real` reads: one for each pattern that can be compared. `compare` then finds them remembered."""
     found = _posteriors(gather(counts, config), kernel, randomised, config)
     return [posterior.log_bf for posterior in found if isinstance(posterior, Slab)]
 

@@ -22,7 +22,7 @@ ROUNDS = 200
 CONVERGED = 1e-10
 
 
-def learn_pi1(log_bfs: Sequence[float]) -> float:
+def learn_p_real(log_bfs: Sequence[float]) -> float:
     """P(an effect is real), from log Bayes factors of real against none; P_REAL below MIN_PATTERNS, ≤ MOST_REAL."""
     if len(log_bfs) < MIN_PATTERNS:
         return P_REAL

@@ -23,7 +23,7 @@ from algorithms.evidence import (
     compare_statistics,
     gather,
     kernels,
-    learn_pi1,
+    learn_p_real,
     log_bayes_factors,
     memo,
     refusal_of,
@@ -328,11 +328,11 @@ def test_population_learns_how_often_effects_are_real() -> None:
         real = rng.random(250) < share
         counts = [drawn(rng, rng.normal(size=3) * 0.5 * each, touches=3_000) for each in real]
         evidence = log_bayes_factors(counts, kernels.independent, randomised=[True] * len(counts))
-        assert learn_pi1(evidence) == pytest.approx(min(real.mean(), MOST_REAL), abs=0.1)
-        assert learn_pi1(evidence[::-1]) == learn_pi1(evidence), "the order of tenants does not matter"
-        assert learn_pi1(evidence[:49]) == 0.5
-    assert 0.0 < learn_pi1([-50.0] * 200) < 0.02
-    assert learn_pi1([800.0] * 200) == MOST_REAL
+        assert learn_p_real(evidence) == pytest.approx(min(real.mean(), MOST_REAL), abs=0.1)
+        assert learn_p_real(evidence[::-1]) == learn_p_real(evidence), "the order of tenants does not matter"
+        assert learn_p_real(evidence[:49]) == 0.5
+    assert 0.0 < learn_p_real([-50.0] * 200) < 0.02
+    assert learn_p_real([800.0] * 200) == MOST_REAL
 
 
 def test_statistics_may_come_from_elsewhere() -> None:
