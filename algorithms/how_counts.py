@@ -23,7 +23,18 @@ import polars as pl
 from numpy.typing import NDArray
 
 from algorithms.how_paths import count_paths
-from algorithms.how_rows import NONE, PREVIOUS, STRATA, Touches, combined, numbered, read_touches, renumbered, tally
+from algorithms.how_rows import (
+    NONE,
+    PREVIOUS,
+    STRATA,
+    Codes,
+    Touches,
+    combined,
+    numbered,
+    read_touches,
+    renumbered,
+    tally,
+)
 from contracts.outcomes import CHANNELS
 
 QUESTIONS = ("touches", "steps", "first", "last", "linear", "sets", "sequences", "reach")
@@ -74,8 +85,11 @@ def merge_summaries(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """One SUMMARY of many."""
     if len(parts) == 1:
         return parts[0]
-    rows = pl.concat(parts) if parts else SUMMARY.to_frame()
-    return _ordered(rows.group_by(KEYS).agg(pl.col("n", "s").sum()))
+    rows = pl.concat([SUMMARY.to_frame(), *parts])
+    tenants = pl.concat([rows["tenant_id"].clear(), *(part["tenant_id"].unique() for part in parts)])
+    if not tenants.is_duplicated().any():  # each tenant lies whole, and in order, in one part
+        return rows.sort("question", "tenant_id", maintain_order=True)
+    return _ordered(rows.group_by(KEYS, maintain_order=True).agg(pl.col("n", "s").sum()))  # ordered runs sort faster
 
 
 def _count_touches(touches: Touches, rows: pl.DataFrame) -> pl.DataFrame:
@@ -84,7 +98,7 @@ def _count_touches(touches: Touches, rows: pl.DataFrame) -> pl.DataFrame:
     Tenant, policy and block occur in few combinations, so these are numbered before they multiply with the rest.
     """
     policies, policy = numbered(rows["policy"])
-    block = rows["block"].to_numpy().astype(np.int64)
+    block = rows["block"].to_numpy()
     oldest = int(block.min())
     outer_sizes = (len(touches.ids), len(policies), 2, int(block.max()) - oldest + 1)
     outer = (touches.tenant, policy, rows["logged"].to_numpy(), block - oldest)
@@ -112,9 +126,11 @@ def _count_touches(touches: Touches, rows: pl.DataFrame) -> pl.DataFrame:
     ).with_columns(question=pl.lit("touches"))
 
 
-def _places(touches: Touches, step: NDArray[np.int16]) -> NDArray[np.integer]:
+def _places(touches: Touches, step: NDArray[np.int16]) -> Codes:
     """(touches,) index into PLACES."""
-    return np.where(touches.previous == NONE, 0, 1 + touches.previous + NONE * (step >= LATE))
+    place = touches.previous + (step >= LATE) * np.uint8(NONE) + np.uint8(1)
+    place[touches.previous == NONE] = 0
+    return place
 
 
 def _owned(part: pl.DataFrame, owners: pl.DataFrame) -> pl.DataFrame:

@@ -129,6 +129,13 @@ def test_any_split_of_the_leads_gives_the_same_bytes(real: pl.DataFrame, shards:
     assert +as_counter(whole) == +twin(real)
 
 
+def test_parts_without_a_common_tenant_need_only_be_put_in_order(real: pl.DataFrame) -> None:
+    whole = summarise_exposures(of_frame(real))
+    parts = [summarise_exposures(of_frame(rows)) for rows in real.partition_by("tenant_id")]
+    assert len(parts) == 4
+    assert merge_summaries(parts[::-1]).equals(whole)
+
+
 def test_cells_are_few(real: pl.DataFrame) -> None:
     """On small tenants they are more: the demo's summary has 14 rows per 100 exposures."""
     summary = summarise_exposures(of_frame(real))
