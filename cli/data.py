@@ -13,19 +13,26 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 def import_file(
     file: Annotated[Path, typer.Argument(help="CSV, semicolon-separated CSV, .gz of either, or Parquet.")],
     recipe: Annotated[
-        str,
+        str | None,
         typer.Option("--map", help="Recipe: a TOML file, or the name of a built-in one (x_education, bank)."),
-    ],
+    ] = None,
+    tests: Annotated[
+        bool,
+        typer.Option("--tests", help="Randomised message tests in columns test, text, shown, converted: no recipe."),
+    ] = False,
     tenant: Annotated[str | None, typer.Option(help="Name of the tenant, where the recipe leaves it open.")] = None,
     json: JsonOption = False,
 ) -> None:
-    """Bring a file of leads and outcomes into the store, as its recipe says. docs/how-to/import.md teaches recipes.
+    """Bring a file of leads and outcomes, or of message tests, into the store, as its recipe says.
 
-    Importing the same file again changes nothing. Nothing is written unless the whole file is good.
+    docs/how-to/import.md teaches recipes. Importing the same file again changes nothing. Nothing is written unless the
+    whole file is good.
     """
     from cli import importing
 
-    importing.import_file(file, recipe, tenant=tenant, as_json=json)
+    if (recipe is None) != tests:
+        raise typer.BadParameter("wanted --map RECIPE, or --tests for a file of message tests", param_hint="--map")
+    importing.import_file(file, recipe or importing.PLAIN_TESTS, tenant=tenant, as_json=json)
 
 
 def check(

@@ -38,11 +38,7 @@ class Frames:
 
 def read_frames(path: Path, recipe: Recipe, progress: Progress = no_progress) -> Frames:
     """Read, map and validate the whole file. Raises MappingError with the first fault, in one sentence."""
-    if not (recipe.tenant.name or recipe.tenant.column):
-        raise MappingError(
-            f"the recipe '{recipe.name}' does not say whose leads these are",
-            do="Add [tenant] name or column to it, or name the tenant with --tenant",
-        )
+    recipe.require_tenant()
     with open_rows(path, recipe.source, progress) as connection:
         _check(connection, recipe)
         progress("ranking", 0.0)

@@ -105,14 +105,15 @@ def _pseudo_times(rows: pl.DataFrame) -> dict[str, pl.Expr]:
 
 
 def _real_times(rows: pl.DataFrame, recipe: Recipe) -> dict[str, pl.Series]:
-    times = {name: _utc(rows, name, recipe.time.zone) for name in ("created_at", "converted_at")}
-    known = _utc(rows, "components_at", recipe.time.zone) if recipe.lead.components_at else times["created_at"]
+    zone = recipe.time.zone
+    times = {name: utc(rows, f"[lead] {name}", zone) for name in ("created_at", "converted_at")}
+    known = utc(rows, "[lead] components_at", zone) if recipe.lead.components_at else times["created_at"]
     return {**times, "components_at": known}
 
 
-def _utc(rows: pl.DataFrame, name: str, zone: str) -> pl.Series:
+def utc(rows: pl.DataFrame, place: str, zone: str) -> pl.Series:
     """A column of timestamps or dates as UTC microseconds; those without a zone are read on the clock of `zone`."""
-    column, place = rows[f"[lead] {name}"], f"[lead] {name}"
+    column = rows[place]
     if column.dtype == pl.Null:
         return column.cast(TIME)
     if not column.dtype.is_temporal() or column.dtype == pl.Time:

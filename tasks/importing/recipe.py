@@ -1,4 +1,4 @@
-"""What a recipe may say: where a user's file holds a lead's columns, and what must not be used.
+"""What a recipe may say: where a user's file holds a lead's columns, or a message test's, and what must not be used.
 
 A recipe is a TOML file (docs/how-to/import.md). Everything in it is checked before the data file is opened; every
 complaint is one MappingError that names the place in the recipe.
@@ -10,7 +10,7 @@ import tomllib
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -117,6 +117,23 @@ class LeadPart(_Part):
         return {name: value for name, value in self if name != "key" and value is not None}
 
 
+class TestPart(_Part):
+    """The columns of one variant of a randomised message test, each an expression."""
+
+    __test__ = False  # no test of ours, whatever its name begins with
+
+    test: Expression
+    text: Expression
+    shown: Expression
+    converted: Expression
+    tested_at: Expression | None = None  # when the test ended, where that is known
+
+    @property
+    def expressions(self) -> dict[str, str]:
+        """Those that the recipe gives, by column."""
+        return {name: value for name, value in self if value is not None}
+
+
 class PastRank(_Part):
     """A column of ranks in [0, 1] among the rows before the one ranked. null: stands in for missing values."""
 
@@ -124,28 +141,55 @@ class PastRank(_Part):
     null: float | None = None
 
 
-class Recipe(_Part):
-    """A whole recipe. Its name is the file's, without `.toml`."""
+class AnyRecipe(_Part):
+    """What every recipe says. Its name is the file's, without `.toml`."""
 
     name: str
     description: str = ""
     source: Source = Source()
     tenant: TenantPart = TenantPart()
     time: Time = Time()
+    excluded: dict[str, Annotated[str, AfterValidator(_some)]] = {}  # column → why it must not be used
+
+    def of_tenant(self, name: str) -> Self:
+        """The same recipe for one named tenant. Raises MappingError where the recipe names its tenants itself."""
+        if self.tenant.name or self.tenant.column:
+            raise MappingError(f"the recipe '{self.name}' says itself whose rows these are", do="Leave --tenant out")
+        return self.model_copy(update={"tenant": self.tenant.model_copy(update={"name": name})})
+
+    def require_tenant(self) -> None:
+        """Raises MappingError where nobody has said yet whose rows these are."""
+        if not (self.tenant.name or self.tenant.column):
+            raise MappingError(
+                f"the recipe '{self.name}' does not say whose rows these are",
+                do="Add [tenant] name or column to it, or name the tenant with --tenant",
+            )
+
+
+class TestsRecipe(AnyRecipe):
+    """A recipe for a file of message tests."""
+
+    __test__ = False
+
+    message_test: TestPart
+
+    @model_validator(mode="after")
+    def no_order(self) -> Self:
+        if self.time.order_by:
+            raise ValueError("gives [time] order_by, which message tests have no use for")
+        return self
+
+
+class Recipe(AnyRecipe):
+    """A recipe for a file of leads."""
+
     lead: LeadPart
     components: dict[str, Expression] = {}
     past_rank: dict[str, PastRank] = {}
-    excluded: dict[str, Annotated[str, AfterValidator(_some)]] = {}  # column → why it must not be used
 
     @property
     def synthetic_time(self) -> bool:
         return bool(self.time.order_by)
-
-    def of_tenant(self, name: str) -> Recipe:
-        """The same recipe for one named tenant. Raises MappingError where the recipe names its tenants itself."""
-        if self.tenant.name or self.tenant.column:
-            raise MappingError(f"the recipe '{self.name}' says itself whose leads these are", do="Leave --tenant out")
-        return self.model_copy(update={"tenant": self.tenant.model_copy(update={"name": name})})
 
     @field_validator("components")
     @classmethod
@@ -186,35 +230,69 @@ def built_in() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
-def load_recipe(name_or_path: str) -> Recipe:
-    """Read and check a recipe: a built-in one by its name, any other by its path. Raises MappingError."""
+def load_any_recipe(name_or_path: str) -> Recipe | TestsRecipe:
+    """Read and check a recipe: a built-in one by its name, any other by its path. Raises MappingError.
+
+    It is one for message tests where it has that part, and for leads otherwise.
+    """
     path = built_in().get(name_or_path, Path(name_or_path))
     try:
-        return parse_recipe(path.read_text(encoding="utf-8"), path.stem)
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         hint = _hint(name_or_path, tuple(built_in()))
         raise MappingError(f"there is no recipe '{name_or_path}'{hint}", do="Give a TOML file or such a name") from None
     except (OSError, UnicodeDecodeError) as error:
         raise MappingError(f"the recipe {path} cannot be read as UTF-8 text: {error}") from None
+    document = _document(text, path.stem)
+    if TESTS_PART in document:
+        return _checked(document, path.stem, TestsRecipe)
+    return _checked(document, path.stem, Recipe)
+
+
+def load_recipe(name_or_path: str) -> Recipe:
+    """The same, where only a recipe for leads will do."""
+    recipe = load_any_recipe(name_or_path)
+    if isinstance(recipe, TestsRecipe):
+        raise MappingError(f"the recipe '{recipe.name}' is for message tests", wanted="one for leads is wanted")
+    return recipe
 
 
 def parse_recipe(text: str, name: str) -> Recipe:
-    """A recipe from its TOML text. Raises MappingError with the place and, for a wrong key, the nearest right one."""
+    """A recipe for leads from its TOML text. Raises MappingError with the place and the nearest right key."""
+    return _checked(_document(text, name), name, Recipe)
+
+
+def parse_tests_recipe(text: str, name: str) -> TestsRecipe:
+    """A recipe for message tests from its TOML text. Raises MappingError likewise."""
+    return _checked(_document(text, name), name, TestsRecipe)
+
+
+def _document(text: str, name: str) -> dict[str, Any]:
     try:
-        document = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise MappingError(f"the recipe '{name}' is not valid TOML: {error}") from None
+
+
+R = TypeVar("R", Recipe, TestsRecipe)
+
+
+def _checked(document: dict[str, Any], name: str, kind: type[R]) -> R:
     try:
-        return Recipe.model_validate({**document, "name": name})
+        return kind.model_validate({**document, "name": name})
     except ValidationError as error:
-        complaints = "; ".join(_complaint(detail) for detail in error.errors())
+        complaints = "; ".join(_complaint(detail, kind) for detail in error.errors())
         raise MappingError(f"the recipe '{name}' cannot be used: {complaints}") from None
 
 
-def _complaint(detail: Any) -> str:
+TESTS_PART = "message_test"
+"""The part that makes a recipe one for message tests."""
+
+
+def _complaint(detail: Any, whole: type[AnyRecipe]) -> str:
     place, kind = [str(part) for part in detail["loc"]], detail["type"]
     if kind == "extra_forbidden":
-        known = _keys(place[:-1])
+        known = _keys(place[:-1], whole)
         return f"{_where(place[:-1])}has no key '{place[-1]}'{_hint(place[-1], known)}"
     if kind == "missing":
         return f"{_where(place[:-1])}lacks '{place[-1]}'"
@@ -225,9 +303,10 @@ def _where(place: list[str]) -> str:
     return f"[{'.'.join(place)}] " if place else "it "
 
 
-def _keys(place: list[str]) -> tuple[str, ...]:
+def _keys(place: list[str], whole: type[AnyRecipe]) -> tuple[str, ...]:
     parts: dict[str, type[_Part]] = {
-        "": Recipe, "source": Source, "tenant": TenantPart, "time": Time, "lead": LeadPart, "past_rank": PastRank,
+        "": whole, "source": Source, "tenant": TenantPart, "time": Time, "lead": LeadPart, "past_rank": PastRank,
+        TESTS_PART: TestPart,
     }  # fmt: skip
     return tuple(key for key in parts[place[0] if place else ""].model_fields if key != "name" or place)
 

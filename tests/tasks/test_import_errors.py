@@ -154,7 +154,7 @@ def test_no_file_no_recipe_no_tenant(tmp_path):
         read_frames(tmp_path / "nowhere.csv", parse_recipe(RECIPE, "mine"))
     with pytest.raises(MappingError, match=r"no recipe 'x_educatio' \(did you mean x_education\?\)"):
         load_recipe("x_educatio")
-    assert "whose leads" in complaint(tmp_path, recipe=RECIPE.replace('[tenant]\nname = "Acme"\n', ""))
+    assert "whose rows" in complaint(tmp_path, recipe=RECIPE.replace('[tenant]\nname = "Acme"\n', ""))
     with pytest.raises(MappingError, match="--tenant"):
         parse_recipe(RECIPE, "mine").of_tenant("Bright")
 
