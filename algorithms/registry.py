@@ -5,11 +5,12 @@ from __future__ import annotations
 from algorithms.exposures import EXPOSED
 from algorithms.how import HOW
 from algorithms.templates import SENT
+from algorithms.what import WHAT
 from algorithms.when import WHEN
 from algorithms.who import WHO
 from contracts.learning import Derived, Learner
 
-LEARNERS: tuple[Learner, ...] = (WHO, WHEN, HOW)
+LEARNERS: tuple[Learner, ...] = (WHO, WHAT, WHEN, HOW)
 
 DERIVED: tuple[Derived, ...] = (EXPOSED, SENT)
 
