@@ -83,7 +83,7 @@ def _order(described: Mapping[str, Any], operation: Mapping[str, Any]) -> Mappin
     if "requestBody" not in operation:
         return None
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
-    reference = schema.get("$ref") or schema["allOf"][0]["$ref"]
+    reference = schema.get("$ref") or schema["anyOf"][0]["$ref"]  # any of the shape, and null
     shape = described["components"]["schemas"][reference.rpartition("/")[2]]
     assert isinstance(shape, Mapping)
     return shape

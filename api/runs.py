@@ -54,8 +54,6 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     ),
 }
 
-EVERYTHING = LearnOrder()
-
 
 @router.post(
     "/patterns/learn",
@@ -64,9 +62,10 @@ EVERYTHING = LearnOrder()
     responses={**ANSWERS, **declared(HTTPStatus.BAD_REQUEST)},
 )
 async def learn(
-    service: Asked, token: Operator, response: Response, order: LearnOrder = EVERYTHING, key: Key = None
+    service: Asked, token: Operator, response: Response, asked: LearnOrder | None = None, key: Key = None
 ) -> StartedRun:
     """Start a learning run: extract, check, learn, judge, publish. It waits for its turn. Role: operator."""
+    order = asked or LearnOrder()
     if order.as_of and order.as_of > datetime.now(UTC):
         raise ProblemError(
             HTTPStatus.UNPROCESSABLE_ENTITY, f"as_of: {order.as_of:%Y-%m-%d %H:%M} UTC lies in the future"
