@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from reports.charts import Figure
 
@@ -15,19 +16,28 @@ MOST_PANELS = 12
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Figures under one heading. text: what to see, in plain words. legend: (role of the palette, shape, word)."""
+    """Figures under one heading.
+
+    text: what to see, in plain words. legend: (role of the palette, shape, word).
+    columns: figures side by side on a desk.
+    """
 
     heading: str
     text: str
     figures: tuple[Figure, ...]
     legend: tuple[tuple[str, str, str], ...] = ()
     note: str = ""
+    columns: Literal[2, 3] = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """A learner's pictures. question: what it answers. Sections without figures are left out of the page."""
+    """A learner's pictures. anchor: its name within the page. question: what it answers.
 
+    Sections without figures are left out of the page.
+    """
+
+    anchor: str
     title: str
     question: str
     sections: tuple[Section, ...] = field(default=())

@@ -112,9 +112,9 @@ def label_room(names: Sequence[str]) -> float:
     return min(WIDER * LABEL_LIMIT, max((LETTER * len(name) for name in names), default=0.0)) + 12
 
 
-def panel_width(names: Sequence[str]) -> float:
-    """Width of the plotting area that, together with its rows' names, makes a panel of PANEL pixels."""
-    return max(PANEL / 3, PANEL - label_room(names))
+def panel_width(names: Sequence[str], panel: float = PANEL) -> float:
+    """Width of the plotting area that, together with its rows' names, makes a panel of so many pixels."""
+    return max(panel / 3, panel - label_room(names))
 
 
 def reference_line(at: alt.X, value: float) -> alt.Chart:

@@ -1,20 +1,36 @@
-"""What do WHAT, WHEN and HOW tell people? A tenant's comparisons, beside what was planted where that is known."""
+"""What do WHAT, WHEN and HOW tell people? A tenant's comparisons, which of them are drawn, and how levels read."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from contracts.errors import InvalidPatternError
-from contracts.learning import Finding, Ruling
+from contracts.how import NO_CHANNEL
+from contracts.learning import Finding, Ruling, Verdict
 from contracts.levels import Comparison, Level
 from contracts.refusal import Refusal
 from contracts.runs import Outcome
+from contracts.when import hour_of_week
+from reports import words
 from reports.records import ReportInput, Said
 
 Z90 = 1.6448536269514722  # two-sided 90 %
+
+LEAST_DRAWN = 3
+"""Tenants with a picture where fewer claim something: silence is worth a look, but not a page."""
+
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+QUESTIONS = {"hours": "hour", "gaps": "gap", "channels": "channel", "next_channel": "next channel"}
+"""What a comparison asks, where its name alone does not read well."""
+
+CALIBRATED = "Confidence is calibrated on simulated worlds of many kinds, not held out: the next weeks are the proof."
+
+MOST_NAMES = 8
+"""Most tenants named in one sentence."""
 
 Effects = Mapping[str, Any]
 
@@ -85,13 +101,43 @@ def _payload(outcome: Outcome, said: Said) -> tuple[Mapping[str, Any] | None, bo
     return learned, False
 
 
-def refused(record: ReportInput, learner: str) -> dict[str, Refusal]:
-    """Tenants about which the learner could say nothing, and why."""
-    return {
-        tenant.name: said.finding
+def unanswered(record: ReportInput, learner: str) -> Iterator[str]:
+    """One sentence about the tenants of which the learner could say nothing, and why; none where there are none."""
+    refused = {
+        tenant.name: said.finding.reason
         for tenant in record.tenants.values()
         if (said := tenant.said.get(learner)) and isinstance(said.finding, Refusal)
     }
+    if refused:
+        why = words.listed(sorted({words.REASONS[reason] for reason in refused.values()}))
+        names = sorted(refused)
+        more = len(names) - MOST_NAMES
+        named = [*names[:MOST_NAMES], *([f"{more} more"] if more > 0 else [])]
+        yield f"Nothing could be said for {words.listed(named)}: {why}."
+
+
+def answers(
+    tenants: Sequence[Told[Pattern]], ask: Callable[[Pattern], Comparison | None], most: int
+) -> tuple[list[tuple[Told[Pattern], Comparison]], str]:
+    """Answers to one question that are drawn, claims first, and a sentence about the others.
+
+    ask: the pattern's comparison, None where it could not be answered.
+    """
+    answered = [(one, found) for one in tenants if (found := ask(one.pattern)) is not None]
+    answered.sort(key=lambda pair: not (pair[1].claimed and pair[0].in_force))  # stable: otherwise as they came
+    claimed = sum(found.claimed and one.in_force for one, found in answered)
+    shown = answered[: min(most, max(claimed, LEAST_DRAWN))]
+    return shown, left_out(len(answered), claimed, len(shown))
+
+
+def left_out(answered: int, claimed: int, shown: int) -> str:
+    """How many tenants are drawn, where not all are."""
+    if shown == answered:
+        return ""
+    told = f"Claimed for {claimed or 'none'} of {words.plural(answered, 'tenant')}"
+    if shown < claimed:
+        return f"{told}; {shown} of them are drawn."
+    return f"{told}; these are drawn." if shown == claimed else f"{told}; {shown} are drawn."
 
 
 def interval(level: Level) -> tuple[float, float]:
@@ -104,93 +150,59 @@ def odds(gain: float) -> float:
     return math.expm1(gain)
 
 
-def planted_gains(comparison: Comparison, effects: Effects) -> dict[str, float] | None:
-    """Level → planted log-odds against the tenant's own mix; None where nothing was planted for this question.
-
-    A channel's effect is its own, the mean of its texts', and the mean of its pairs; that of a pair is compared among
-    channels that can follow the same one, as the comparison itself does.
-    """
-    planted = _PLANTED.get(comparison.name, _feature)
-    values = {level.key: planted(comparison.name, level.key, effects) for level in comparison.levels}
-    known = {key: value for key, value in values.items() if value is not None}
-    if len(known) < len(values):
-        return None
-    return {level.key: known[level.key] - _mix(comparison, level, known) for level in comparison.levels}
+def question(name: str) -> str:
+    """`next_channel` → next channel; `pain_point` → pain point."""
+    return QUESTIONS.get(name, words.plain(name))
 
 
-def _mix(comparison: Comparison, level: Level, values: Mapping[str, float]) -> float:
-    """Mean of the alternatives to a level, by use."""
-    group = level.key.partition(">")[0] if ">" in level.key else None
-    alike = [one for one in comparison.levels if group is None or one.key.partition(">")[0] == group]
-    use = sum(one.use for one in alike)
-    return sum(one.use * values[one.key] for one in alike) / use if use else 0.0
+def spoken(name: str, key: str) -> str:
+    """A level as people say it: `tue-10` → Tuesday 10:00, `email>sms` → sms after email, `yes` → has question."""
+    if name == "hours":
+        return _hour(key)
+    if name == "gaps":
+        return _gap(key)
+    if ">" in key:
+        before, _, channel = key.partition(">")
+        return f"{channel} first" if before == NO_CHANNEL else f"{channel} after {before}"
+    if key in ("yes", "no"):
+        return _mark(name, present=key == "yes")
+    return words.plain(key)
 
 
-def _hour(_: str, key: str, effects: Effects) -> float | None:
-    day, hour = key.split("-")
-    if not effects.get("hours"):
-        return None
-    weekday = ("mon", "tue", "wed", "thu", "fri", "sat", "sun").index(day)
-    return float(effects["hours"].get(str(int(hour)), 0.0)) + float(effects["weekdays"][weekday])
+def claim(name: str, key: str) -> str:
+    """The same with its question before it where the level alone does not tell: `angle: social proof`."""
+    said = spoken(name, key)
+    return said if key in ("yes", "no") or name in QUESTIONS else f"{question(name)}: {said}"
 
 
-def _channel(_: str, key: str, effects: Effects) -> float | None:
-    if not effects.get("channels"):
-        return None
-    pairs = [float(row[key]) for row in effects["pairs"].values()]
-    return _with_texts(key, effects) + sum(pairs) / len(pairs)
+def nearest(verdict: Verdict | None) -> str:
+    """What came nearest to a claim where none was made, in words; '' where a gate judged no comparisons."""
+    trials = {} if verdict is None else verdict.judged_on
+    near = [
+        (float(trial["confidence"]), name, str(trial["key"]))
+        for name, trial in trials.items()
+        if isinstance(trial, Mapping) and trial.get("key") and words.finite(trial.get("confidence"))
+    ]
+    return claim(*max(near)[1:]) if near else ""
 
 
-def _with_texts(channel: str, effects: Effects) -> float:
-    """What a channel brings as it is used: with the texts that go out on it."""
-    texts = [float(effect) for name, effect in effects["templates"].items() if name.startswith(f"{channel}-")]
-    return float(effects["channels"][channel]) + (sum(texts) / len(texts) if texts else 0.0)
+def _hour(key: str) -> str:
+    day, hour = divmod(hour_of_week(key), 24)
+    return f"{DAYS[day]} {hour:02d}:00"
 
 
-def _pair(_: str, key: str, effects: Effects) -> float | None:
-    previous, channel = key.split(">")
-    if not effects.get("channels"):
-        return None
-    return _with_texts(channel, effects) + float(effects["pairs"][previous][channel])
+def _gap(key: str) -> str:
+    if key.endswith("+"):
+        return f"{key[:-1]} days or more"
+    return "1 day" if key == "1" else f"{key.replace('-', '–')} days"
 
 
-def _feature(name: str, key: str, effects: Effects) -> float | None:
-    levels = effects.get("features", {}).get(name)
-    if levels is None:
-        return None
-    written = {"yes": "True", "no": "False"}.get(key, key)
-    return float(levels[written]) if written in levels else None
-
-
-_PLANTED: dict[str, Callable[[str, str, Effects], float | None]] = {
-    "hours": _hour,
-    "channels": _channel,
-    "next_channel": _pair,
-    "gaps": lambda name, key, effects: None,  # waiting has no effect in the simulated world, nor a place in its truth
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One claim in force beside what was planted. gain: claimed log-odds; truth: planted, both against the mix."""
-
-    tenant: str
-    learner: str
-    question: str
-    level: str
-    gain: float
-    truth: float
-
-    @property
-    def right(self) -> bool:
-        return self.truth > 0
-
-
-def claims(learner: str, tenants: list[Told[Pattern]]) -> Iterator[Claim]:
-    """Every claim in force for a simulated tenant whose truth is known."""
-    for one in tenants:
-        for comparison in one.claims if one.in_force else ():
-            truth = planted_gains(comparison, one.effects)
-            if truth is not None:
-                best = comparison.recommendation
-                yield Claim(one.tenant, learner, comparison.name, best.key, best.gain, truth[best.key])
+def _mark(name: str, *, present: bool) -> str:
+    """A mark of a text, there or not there."""
+    if name.startswith("word:"):
+        said = f"“{name.removeprefix('word:')}”"
+        return said if present else f"without {said}"
+    said = words.plain(name)
+    if said.startswith("has "):
+        return said if present else f"no {said.removeprefix('has ')}"
+    return said if present else f"not {said}"

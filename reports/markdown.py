@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
 
 from contracts.learning import Ruling
 from contracts.runs import Outcome
 from reports import page, run_figures, truth, words
-from reports.chapter import Chapter
+from reports.chapter import Chapter, Section
 from reports.charts import Figure
-from reports.records import ReportInput
+from reports.planted import Claim
+from reports.records import ReportInput, by_tenant, learners
 
 MOST_BYTES = 300_000
 """Most bytes of all pictures together, as data URIs: the artifact lives in Prefect's database, run after run."""
 
 MOST_LINES = 30
-"""Most tenants in a table of the markdown; the page has all of them."""
+"""Most rows in a table of the markdown; the page has all of them."""
+
+PICTURES = 2
+"""Pictures of a section whose pictures stand in pairs, such as a week and its best hours; of others, one."""
+
+SCALE = 1.5  # bitmap pixels per pixel: sharp on a dense screen, and a dozen pictures fit
 
 Cell = str | int | float | None
 
@@ -28,11 +36,9 @@ def markdown(record: ReportInput) -> str:
     comparison = truth.compare(record)
     if comparison:
         parts += ["## Learned beside planted", truth.in_words(comparison)]
-    chapters = page.chapters(record)
-    parts += list(_pictures(record, chapters))
-    caveats = [caveat for chapter in chapters for caveat in chapter.caveats]
-    if caveats:
-        parts += ["## Keep in mind", "\n".join(f"- {_plain(caveat)}" for caveat in caveats)]
+        parts += [_claims(found)] if (found := truth.claims(record)) else []
+    for chapter in _fitting(page.chapters(record), _run_chapter(record)):
+        parts += list(_chapter(chapter))
     return "\n\n".join(parts) + "\n"
 
 
@@ -88,47 +94,94 @@ def _facts(record: ReportInput) -> str:
 
 
 def _verdicts(record: ReportInput) -> str:
-    rows = table(record)
-    order = [words.RULINGS[ruling] for ruling in Ruling] + [words.QUARANTINED]
-    rows.sort(key=lambda row: (order.index(str(row["ruling"])), -int(row["outcomes"] or 0), str(row["tenant"])))
-    lines = [
-        "| Tenant | Ruling | Confidence | Outcomes | What it says, or why nothing changed |",
-        "|---|---|--:|--:|---|",
+    """Tenants × learners: ruling and confidence; what the new ones say is in the table artifact, and on the page."""
+    report = record.report
+    names = learners(report)
+    rows = [
+        [_plain(next(iter(outcomes.values())).tenant), *(_ruled(outcomes.get(name)) for name in names)]
+        for outcomes in by_tenant(report)
     ]
-    for row in rows[:MOST_LINES]:
-        sure = row["confidence"]
-        cells = (
-            _plain(str(row["tenant"])),
-            str(row["ruling"]),
-            words.sureness(sure if isinstance(sure, float) else None),
-            words.count(int(row["outcomes"])) if row["outcomes"] is not None else words.DASH,
-            _plain(str(row["says or why"])),
-        )
-        lines.append(f"| {' | '.join(cells)} |")
+    rows += [[_plain(left.tenant), f"{words.QUARANTINED}: {_plain(left.reason)}"] for left in report.quarantined]
+    return _table(["Tenant", *(name.capitalize() for name in names)], rows)
+
+
+def _ruled(outcome: Outcome | None) -> str:
+    """`**published** 98 %: authority 34 %, …`, or why nothing changed."""
+    if outcome is None:
+        return words.DASH
+    ruling, sure = words.RULINGS[outcome.ruling], words.sureness(outcome.confidence)
+    if outcome.ruling is Ruling.PUBLISH:
+        return f"**{ruling}** {sure}: {_plain(words.opening(outcome.explained))}"
+    return f"{ruling} {sure}: {_plain(words.briefly(outcome))}"
+
+
+def _claims(found: Sequence[Claim]) -> str:
+    rows = [
+        [
+            _plain(claim.tenant), _plain(f"{claim.asked}: {claim.in_words}"),
+            words.change(claim.gain), words.change(claim.truth), "yes" if claim.right else "**no**",
+        ]
+        for claim in found
+    ]  # fmt: skip
+    told = truth.claims_in_words(list(found))
+    return f"{told}\n\n{_table(['Tenant', 'Claims', 'Learned', 'Planted', 'True?'], rows)}"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows[:MOST_LINES])]
     hidden = len(rows) - MOST_LINES
     return "\n".join(lines) + (f"\n\n… and {hidden} more in the page." if hidden > 0 else "")
 
 
-def _pictures(record: ReportInput, chapters: Sequence[Chapter]) -> Iterator[str]:
-    """As many of the pictures as fit, the most telling first."""
+def _chapter(chapter: Fitting) -> Iterator[str]:
+    """A chapter with those of its pictures that fit, each with what to see in it."""
+    yield f"## {_plain(chapter.of.title)}"
+    for section, pictures in chapter.sections:
+        if section.heading:
+            yield f"### {_plain(section.heading)}"
+            yield _plain(section.text)
+        for figure, uri in pictures:
+            yield f"**{_plain(figure.title)}**\n\n![{_plain(figure.alt)}]({uri})"
+    if chapter.of.caveats:
+        yield "\n".join(f"- {_plain(caveat)}" for caveat in chapter.of.caveats)
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """A chapter, and of each of its sections the pictures that fit, as data URIs."""
+
+    of: Chapter
+    sections: list[tuple[Section, list[tuple[Figure, str]]]]
+
+
+def _fitting(chapters: Sequence[Chapter], run: Chapter) -> list[Fitting]:
+    """The first row of pictures of every section, as far as MOST_BYTES go: first sections of all chapters first."""
     left = MOST_BYTES
-    for figure in _figures(record, chapters):
-        uri = "data:image/png;base64," + base64.b64encode(figure.png()).decode()
-        if len(uri) <= left:
-            left -= len(uri)
-            yield f"### {_plain(figure.title)}\n\n![{_plain(figure.alt)}]({uri})"
+    drawn: dict[tuple[str, str], list[tuple[Figure, str]]] = {}
+    told = [*chapters, run]
+    for section_of_each in zip_longest(*([(one, section) for section in one.sections] for one in told)):
+        for chapter, section in filter(None, section_of_each):
+            drawn[chapter.anchor, section.heading] = pictures = []
+            for figure in section.figures[: PICTURES if section.columns == 2 else 1]:
+                uri = "data:image/png;base64," + base64.b64encode(figure.png(SCALE)).decode()
+                if len(uri) <= left:
+                    left -= len(uri)
+                    pictures.append((figure, uri))
+    return [
+        Fitting(one, [(section, found) for section in one.sections if (found := drawn[one.anchor, section.heading])])
+        for one in told
+    ]
 
 
-def _figures(record: ReportInput, chapters: Sequence[Chapter]) -> Iterator[Figure]:
-    """Pictures of many tenants at once; those of single tenants are on the page."""
-    judged = [o for o in record.report.outcomes if words.finite(o.confidence) and o.outcomes > 0]
-    if judged:
-        yield run_figures.confidence(judged)
-    for section in (section for chapter in chapters for section in chapter.sections):
-        if len(section.figures) <= 2:
-            yield from section.figures
-    if record.report.seconds:
-        yield run_figures.stages(record.report.seconds)
+def _run_chapter(record: ReportInput) -> Chapter:
+    """What each stage took, and how much evidence it takes: pictures of the run itself."""
+    stages = (run_figures.stages(record.report.seconds),) if record.report.seconds else ()
+    evidence = page.evidence(record)
+    sections = (
+        Section("How much evidence it takes", page.EVIDENCE, tuple(evidence[:PICTURES]), columns=2),
+        Section("The run", "", stages),
+    )
+    return Chapter("run", "Evidence and run", "", tuple(section for section in sections if section.figures))
 
 
 def _plain(text: str) -> str:

@@ -11,11 +11,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from contracts.learning import Ruling
 from contracts.levels import CLAIMED_AT
+from contracts.refusal import Reason
 from contracts.runs import Outcome, Quarantined
-from reports import charts, how_chapter, run_figures, truth, what_chapter, when_chapter, who, who_chapter, words
+from reports import charts, how_chapter, levels, run_figures, truth, what_chapter, when_chapter, who, who_chapter, words
 from reports.chapter import Chapter, Section
 from reports.charts import Figure
-from reports.records import ReportInput, ranked
+from reports.records import ReportInput, by_tenant, learners
 
 CHAPTERS: dict[str, Callable[[ReportInput], Chapter]] = {
     who.NAME: who_chapter.chapter,
@@ -34,11 +35,20 @@ GATES = {
 """Confidence at which a learner's patterns are published: the mark in the table's meters."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table of tenants. meter: confidence in percent, None where there was nothing to judge."""
+EVIDENCE = (
+    "Every tenant that was judged. More outcomes allow more confidence, and only where there is something to find. The "
+    "dashed line is where patterns are published. Refused and quarantined tenants have no confidence; the table says "
+    "why."
+)
 
-    tenant: str
+MOST_OPEN = 30
+"""Rows of a table that are open from the start; the rest unfold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One learner about one tenant. meter: confidence in percent, None where there was nothing to judge."""
+
     learner: str
     ruling: str
     css: str
@@ -46,9 +56,19 @@ class Row:
     gate: float | None
     confidence: str
     says: str
-    sample: str
-    outcomes: str
-    version: str
+    small: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table of tenants. cells: in the order of the learners, None where one said nothing.
+
+    left_out: why the tenant was quarantined; it has no cells then.
+    """
+
+    tenant: str
+    cells: tuple[Cell | None, ...]
+    left_out: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +97,16 @@ def html(record: ReportInput) -> str:
             palette=charts.style_sheet(),
             tiles=_tiles(record),
             rows=_rows(record),
-            learners=sorted({outcome.learner for outcome in record.report.outcomes}),
+            most_open=MOST_OPEN,
+            asked=[_asked(record, name) for name in learners(record.report)],
             chapters=chapters(record),
             comparison=comparison,
             comparison_in_words=truth.in_words(comparison) if comparison else "",
             claims=claims,
-            claims_in_words=truth.claims_in_words(claims) if comparison else "",
+            claims_in_words=truth.claims_in_words(claims) if _level_learners(record) else "",
             components=list(words.COMPONENT_NAMES.values()),
-            confidence=_confidence(record),
+            evidence=evidence(record),
+            evidence_in_words=EVIDENCE,
             quality=_quality(record),
             run_sections=_run_sections(record),
             inline=_numbered_svg(),
@@ -94,8 +116,11 @@ def html(record: ReportInput) -> str:
 
 def chapters(record: ReportInput) -> list[Chapter]:
     """The chapters of all learners that took part in the run."""
-    took_part = {outcome.learner for outcome in record.report.outcomes}
-    return [build(record) for name, build in CHAPTERS.items() if name in took_part]
+    return [CHAPTERS[name](record) for name in learners(record.report) if name in CHAPTERS]
+
+
+def _level_learners(record: ReportInput) -> bool:
+    return any(name in truth.READERS for name in learners(record.report))
 
 
 @cache
@@ -133,53 +158,55 @@ def _tiles(record: ReportInput) -> list[tuple[str, str, str]]:
 
 
 def _rows(record: ReportInput) -> list[Row]:
-    return [_row(record, outcome) for outcome in ranked(record.report)] + [
-        _left_out(q) for q in record.report.quarantined
+    names = learners(record.report)
+    told = [
+        Row(
+            next(iter(outcomes.values())).tenant,
+            tuple(_cell(record, outcomes[name]) if name in outcomes else None for name in names),
+        )
+        for outcomes in by_tenant(record.report)
     ]
+    return told + [_left_out(quarantined) for quarantined in record.report.quarantined]
 
 
-def _row(record: ReportInput, outcome: Outcome) -> Row:
+def _cell(record: ReportInput, outcome: Outcome) -> Cell:
     tenant = record.tenants.get(outcome.tenant_id)
     said = tenant.said.get(outcome.learner) if tenant else None
-    refusal = said.verdict.refusal if said and said.verdict else None
+    verdict = said.verdict if said else None
     judged = outcome.confidence if outcome.confidence is not None and words.finite(outcome.confidence) else None
-    why = words.because(outcome, refusal)
-    return Row(
-        outcome.tenant,
+    why = words.briefly(outcome, verdict.refusal if verdict else None)
+    near = levels.nearest(verdict) if outcome.reason == Reason.NOT_BETTER else ""
+    force = f"version {outcome.version} in force" if outcome.version else "defaults in force"
+    return Cell(
         outcome.learner,
         words.RULINGS[outcome.ruling],
         outcome.ruling.value,
         None if judged is None else round(100 * judged, 1),
         100 * GATES[outcome.learner] if outcome.learner in GATES else None,
         words.sureness(outcome.confidence),
-        why[0].upper() + why[1:] if why else outcome.explained,
-        words.count(outcome.sample_size or None),
-        words.plural(outcome.outcomes, "outcome") if outcome.sample_size else "",
-        f"in force: version {outcome.version}" if outcome.version else "in force: defaults",
+        why[0].upper() + why[1:] if why else words.opening(outcome.explained),
+        " · ".join(part for part in (f"nearest: {near}" if near else "", words.sample(outcome), force) if part),
     )
+
+
+def _asked(record: ReportInput, learner: str) -> str:
+    """The learner's question, or its name where nobody told."""
+    return record.questions.get(learner) or learner.capitalize()
 
 
 def _left_out(left: Quarantined) -> Row:
     why = f"{left.reason[0].upper()}{left.reason[1:]}" if left.reason else words.defect(left.defect)
-    return Row(
-        left.tenant,
-        "",
-        words.QUARANTINED,
-        "quarantine",
-        None,
-        None,
-        words.DASH,
-        why,
-        words.DASH,
-        "",
-        "what was in force stays",
-    )
+    return Row(left.tenant, (), why)
 
 
-def _confidence(record: ReportInput) -> Figure | None:
-    drawable = [o for o in record.report.outcomes if words.finite(o.confidence) and o.outcomes > 0]
-    gates = {GATES[o.learner] for o in drawable if o.learner in GATES}
-    return run_figures.confidence(drawable, gates.pop() if len(gates) == 1 else None) if drawable else None
+def evidence(record: ReportInput) -> list[Figure]:
+    """Evidence and confidence of all tenants, a picture a learner."""
+    judged = [o for o in record.report.outcomes if words.finite(o.confidence) and o.outcomes > 0]
+    return [
+        run_figures.confidence([o for o in judged if o.learner == name], _asked(record, name), GATES.get(name))
+        for name in learners(record.report)
+        if any(o.learner == name and o.ruling is not Ruling.REFUSE for o in judged)
+    ]
 
 
 def _quality(record: ReportInput) -> list[QualityRow]:
@@ -212,4 +239,4 @@ def _run_sections(record: ReportInput) -> list[Section]:
         figures.append(run_figures.dropped(record.report))
     if record.report.seconds:
         figures.append(run_figures.stages(record.report.seconds))
-    return [Section("", "", tuple(figures))] if figures else []
+    return [Section("", "", tuple(figures), columns=2)] if figures else []

@@ -6,7 +6,7 @@ the chapter of each learner (`reports/who.py`), so that whoever fills these reco
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
@@ -16,6 +16,9 @@ from contracts.refusal import Refusal
 from contracts.runs import LearningReport, Outcome
 
 Truth = Literal["planted", "no_signal", "incumbent"]
+
+LEARNERS = ("who", "what", "when", "how")
+"""The order in which questions are read; others follow by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,29 @@ def ranked(report: LearningReport) -> list[Outcome]:
     """Published first, then held, then refused; within each those with most outcomes first."""
     order = list(Ruling)
     return sorted(report.outcomes, key=lambda o: (order.index(o.ruling), -o.outcomes, o.tenant, o.learner))
+
+
+def by_tenant(report: LearningReport) -> list[dict[str, Outcome]]:
+    """One entry a tenant, learner → outcome: those with most new patterns first, then those with most outcomes."""
+    tenants: dict[UUID, dict[str, Outcome]] = {}
+    for outcome in ranked(report):
+        tenants.setdefault(outcome.tenant_id, {})[outcome.learner] = outcome
+    return sorted(tenants.values(), key=_most_told)
+
+
+def _most_told(outcomes: Mapping[str, Outcome]) -> tuple[int, int, str]:
+    published = sum(outcome.ruling is Ruling.PUBLISH for outcome in outcomes.values())
+    return -published, -max(outcome.outcomes for outcome in outcomes.values()), next(iter(outcomes.values())).tenant
+
+
+def learners(report: LearningReport) -> list[str]:
+    """Who took part in the run, in the order of LEARNERS."""
+    return in_order({outcome.learner for outcome in report.outcomes})
+
+
+def in_order(names: Collection[str]) -> list[str]:
+    """Learners' names in the order of LEARNERS, others behind."""
+    return [name for name in LEARNERS if name in names] + sorted(set(names) - set(LEARNERS))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from reports.charts import LETTER, LIGHT, ROW, WIDTH, Drawing, Figure, colours, 
 
 MOST_DEFECTS = 10
 
-WIDE, TALL = WIDTH + 110, WIDTH - 20
+WIDE, TALL = WIDTH + 80, WIDTH - 100
 
 Box = tuple[float, float, float, float]
 """Left, right, top and bottom, in pixels."""
@@ -23,8 +23,8 @@ Box = tuple[float, float, float, float]
 _RULED = (Ruling.PUBLISH, Ruling.HOLD)
 
 
-def confidence(outcomes: Sequence[Outcome], gate: float | None = None) -> Figure:
-    """Outcomes (log) against confidence, a dot a tenant, and the gate: how much evidence it takes to be sure here."""
+def confidence(outcomes: Sequence[Outcome], title: str, gate: float | None = None) -> Figure:
+    """Outcomes (log) against confidence, a dot a tenant, and the gate: how much evidence one question takes here."""
     judged = [o for o in outcomes if o.ruling in _RULED and words.finite(o.confidence) and o.outcomes > 0]
     rows: list[dict[str, Any]] = [
         {"tenant": o.tenant, "outcomes": o.outcomes, "confidence": o.confidence, "ruling": words.RULINGS[o.ruling]}
@@ -43,7 +43,7 @@ def confidence(outcomes: Sequence[Outcome], gate: float | None = None) -> Figure
     )
     dots = (
         alt.Chart(data(rows))
-        .mark_point(size=110, filled=True, opacity=0.9)
+        .mark_point(size=90, filled=True, opacity=0.9)
         .encode(
             x=x,
             y=y,
@@ -52,7 +52,7 @@ def confidence(outcomes: Sequence[Outcome], gate: float | None = None) -> Figure
         )
     )
     layers: list[alt.Chart] = [dots]
-    for align, shift, some in _with_room(rows, low, high):
+    for align, shift, some in _with_room(rows, low, high, gate):
         text = alt.Chart(data(some)).mark_text(
             fontSize=11, color=LIGHT["muted"], limit=140, baseline="middle", align=align, dx=shift
         )
@@ -62,19 +62,21 @@ def confidence(outcomes: Sequence[Outcome], gate: float | None = None) -> Figure
         layers.insert(0, line.encode(y=y))
     chart = alt.layer(*layers).properties(width=WIDE, height=TALL)
     said = "; ".join(f"{r['tenant']} {words.count(r['outcomes'])}, {words.sureness(r['confidence'])}" for r in rows)
-    return Figure("Evidence and confidence", f"Outcomes and confidence of each tenant that was judged: {said}.", chart)
+    return Figure(title, f"Outcomes and confidence of each tenant that was judged, {title}: {said}.", chart)
 
 
 def _with_room(
-    rows: Sequence[dict[str, Any]], low: float, high: float
+    rows: Sequence[dict[str, Any]], low: float, high: float, gate: float | None
 ) -> list[tuple[Literal["left", "right"], int, list[dict[str, Any]]]]:
-    """(alignment, shift in pixels, tenants) of names that fall neither on another name nor on a dot; most sure first.
+    """(alignment, shift in pixels, tenants) of names that fall on no other name, dot or line; most sure first.
 
     A name stands right of its dot, or left of it where that side is taken, or is left to the table.
     """
     across = math.log(high / low)
     spots = [(WIDE * math.log(row["outcomes"] / low) / across, TALL * (1 - row["confidence"])) for row in rows]
     taken: list[Box] = [(x - 6, x + 6, y - 6, y + 6) for x, y in spots]
+    if gate is not None:
+        taken.append((0, WIDE, TALL * (1 - gate) - 1, TALL * (1 - gate) + 1))
     right: list[dict[str, Any]] = []
     left: list[dict[str, Any]] = []
     for i in sorted(range(len(rows)), key=lambda i: (-rows[i]["confidence"], rows[i]["tenant"])):

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from contracts.learning import Ruling
 from contracts.outcomes import COMPONENTS
 from contracts.refusal import Reason
-from contracts.runs import LearningReport
+from contracts.runs import LearningReport, Outcome
 from reports import truth, words
-from reports.records import ReportInput, ranked
+from reports.records import ReportInput, by_tenant, in_order, learners, ranked
 
 STYLES = {"published": "green", "held": "yellow", "refused": "magenta", words.QUARANTINED: "red"}
 
 MOST_ROWS = 40
 """Most tenants in a terminal's table; the page has all of them."""
+
+MOST_NAMED = 4
+"""Most tenants named with one reason."""
 
 
 def summary(report: LearningReport) -> str:
@@ -26,23 +32,79 @@ def summary(report: LearningReport) -> str:
 
 
 def verdicts(report: LearningReport) -> RenderableType:
-    """A table of tenants: ruling, confidence, sample, and the pattern or the reason in words; then quarantines."""
+    """Tenants × learners: ruling and confidence; then what is new, and why the rest did not change."""
+    names = learners(report)
     table = _table()
-    for name, justify in (("Tenant", "left"), ("Ruling", "left"), ("Sure", "right"), ("Outcomes", "right")):
-        table.add_column(name, justify=justify, no_wrap=name != "Tenant")  # type: ignore[arg-type]
-    table.add_column("What it says, or why nothing changed", ratio=1)
-    for outcome in ranked(report)[:MOST_ROWS]:
+    table.add_column("Tenant")
+    for name in names:
+        table.add_column(name.capitalize(), no_wrap=True)
+    told = by_tenant(report)
+    for outcomes in told[:MOST_ROWS]:
         table.add_row(
-            Text(outcome.tenant),
-            _ruling(words.RULINGS[outcome.ruling]),
-            words.DASH if outcome.reason == Reason.UNCHANGED else words.sureness(outcome.confidence),
-            words.count(outcome.outcomes),
-            Text(words.because(outcome) or outcome.explained),
+            Text(next(iter(outcomes.values())).tenant, no_wrap=True, overflow="ellipsis"),
+            *(_mark(outcomes[name]) if name in outcomes else words.DASH for name in names),
         )
     for left in report.quarantined:
-        table.add_row(Text(left.tenant), _ruling(words.QUARANTINED), words.DASH, words.DASH, Text(left.reason))
-    hidden = len(report.outcomes) - MOST_ROWS
-    return Group(table, Text(f"… and {hidden} more, all in the report", style="dim")) if hidden > 0 else table
+        table.add_row(Text(left.tenant, no_wrap=True, overflow="ellipsis"), _ruling(words.QUARANTINED))
+    return Group(table, *_more(len(told)), _new(report), _unchanged(report))
+
+
+def _mark(outcome: Outcome) -> Text:
+    """`● 98 %` in the colour of its ruling."""
+    word = words.RULINGS[outcome.ruling]
+    sure = "" if outcome.reason == Reason.UNCHANGED else words.sureness(outcome.confidence)
+    return Text(f"{word} {sure}".rstrip(f" {words.DASH}"), style=STYLES[word])
+
+
+def _more(tenants: int) -> list[RenderableType]:
+    hidden = tenants - MOST_ROWS
+    return [Text(f"… and {hidden} more, all in the report", style="dim")] if hidden > 0 else []
+
+
+def _new(report: LearningReport) -> RenderableType:
+    """What the patterns say that were published."""
+    table = _table()
+    table.add_column("New", max_width=30)
+    table.add_column("", no_wrap=True)
+    table.add_column("What it says", ratio=1)
+    told = [outcomes[name] for outcomes in by_tenant(report) for name in learners(report) if name in outcomes]
+    new = [outcome for outcome in told if outcome.ruling is Ruling.PUBLISH]
+    for outcome in new[:MOST_ROWS]:
+        table.add_row(Text(outcome.tenant), outcome.learner, Text(outcome.explained))
+    return Group("", table, *_more(len(new))) if new else Text("")
+
+
+def _unchanged(report: LearningReport) -> RenderableType:
+    """Why nothing changed, the commonest reason first."""
+    reasons: dict[str, list[Outcome]] = {}
+    for outcome in ranked(report):
+        if outcome.ruling is not Ruling.PUBLISH:
+            reasons.setdefault(outcome.reason, []).append(outcome)
+    table = _table()
+    table.add_column("Patterns", justify="right")
+    table.add_column("Why nothing changed", ratio=1)
+    for outcomes in sorted(reasons.values(), key=len, reverse=True):
+        table.add_row(words.count(len(outcomes)), Text(f"{_why(outcomes)}: {_whose(outcomes)}"))
+    for left in report.quarantined:
+        table.add_row(words.DASH, Text(f"{words.QUARANTINED}: {left.tenant}: {left.reason}"))
+    return Group("", table) if reasons or report.quarantined else Text("")
+
+
+def _why(outcomes: Sequence[Outcome]) -> str:
+    """One reason, with the number that decided where it is the same for all."""
+    said = {words.because(outcome) for outcome in outcomes}
+    ruling, reason = words.RULINGS[outcomes[0].ruling], outcomes[0].reason
+    return f"{ruling}: {said.pop() if len(said) == 1 else words.REASONS[Reason(reason)]}"
+
+
+def _whose(outcomes: Sequence[Outcome]) -> str:
+    """The tenants with their learners, as many as fit a line or two."""
+    tenants: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        tenants.setdefault(outcome.tenant, []).append(outcome.learner)
+    named = [f"{tenant} ({', '.join(in_order(names))})" for tenant, names in list(tenants.items())[:MOST_NAMED]]
+    more = len(tenants) - MOST_NAMED
+    return ", ".join([*named, *([f"{more} more"] if more > 0 else [])])
 
 
 def learned_beside_planted(record: ReportInput) -> RenderableType:
@@ -78,7 +140,7 @@ def claims_beside_planted(record: ReportInput) -> RenderableType:
     for claim in found:
         table.add_row(
             Text(claim.tenant, no_wrap=True, overflow="ellipsis"),
-            f"{words.plain(claim.question)}: {claim.level.replace('>', ' then ')}",
+            Text(f"{claim.asked}: {claim.in_words}"),
             words.change(claim.gain),
             words.change(claim.truth),
             Text("yes" if claim.right else "no", style="" if claim.right else "bold red"),

@@ -13,8 +13,8 @@ from contracts.outcomes import DEFAULT_WEIGHTS
 from contracts.runs import Outcome
 from contracts.what import WhatPattern
 from contracts.when import WhenPattern
-from reports import levels, who, words
-from reports.levels import Claim
+from reports import levels, planted, who, words
+from reports.planted import Claim
 from reports.records import Planted, ReportInput, ranked
 
 READERS: dict[str, Callable[[Mapping[str, Any]], levels.Compares]] = {
@@ -74,16 +74,17 @@ def compare(record: ReportInput) -> list[Compared]:
 
 def claims(record: ReportInput) -> list[Claim]:
     """Every claim of WHAT, WHEN and HOW that is in force for a simulated tenant, beside what was planted."""
-    return [claim for name, read in READERS.items() for claim in levels.claims(name, levels.told(record, name, read))]
+    return [claim for name, read in READERS.items() for claim in planted.claims(name, levels.told(record, name, read))]
 
 
 def claims_in_words(found: list[Claim]) -> str:
     """The claims in one sentence."""
-    right = sum(claim.right for claim in found)
     if not found:
         return "Nothing is claimed about texts, hours or channels."
+    wrong = sum(not claim.right for claim in found)
     are = "claim is" if len(found) == 1 else "claims are"
-    return f"Of texts, hours and channels {len(found)} {are} in force, and {words.count(right)} true."
+    judged = f"{words.count(wrong)} {'is' if wrong == 1 else 'are'} false" if wrong else "none is false"
+    return f"About texts, hours and channels {words.count(len(found))} {are} in force, and {judged}."
 
 
 def planted_in_words(planted: Planted) -> str:
@@ -105,7 +106,9 @@ def in_words(rows: list[Compared]) -> str:
     if silent:
         parts.append(f"{words.count(silent)} with nothing to find got nothing")
     parts.append(
-        "no claim was false" if not wrong else f"{words.plural(wrong, 'claim')} {'was' if wrong == 1 else 'were'} false"
+        f"{words.plural(wrong, 'claim')} about weights {'was' if wrong == 1 else 'were'} false"
+        if wrong
+        else "no claim about weights was false"
     )
     return f"{words.listed(parts)}."
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import altair as alt
 
+from contracts.levels import Comparison
 from contracts.when import TouchYield, WhenPattern
 from reports import level_figures, levels, words
 from reports.chapter import Chapter, Section
@@ -15,18 +16,18 @@ from reports.records import ReportInput
 
 NAME = "when"
 MOST_WEEKS = 4
-MOST_TENANTS = 6
+MOST_GAPS = 6
+MOST_YIELDS = 3
 MOST_HOURS = 9
 MOST_TOUCHES = 10
 
-RING = ("ink", "ring", "better or worse than the mix, with 90 %")
-
 
 def chapter(record: ReportInput) -> Chapter:
-    """Tenants whose pattern is in force first, then those with most outcomes."""
+    """Tenants with a claim in force first, then those with most outcomes."""
     tenants = levels.told(record, NAME, WhenPattern.from_payload)
-    sections = (_weeks(tenants), _hours(tenants), _gaps(tenants), _touches(tenants))
+    sections = (_weeks(tenants), _gaps(tenants), _touches(tenants))
     return Chapter(
+        NAME,
         "When people convert",
         "At which hour of the lead's own week, after which gap and at which touch does an outcome come?",
         tuple(section for section in sections if section.figures),
@@ -34,62 +35,59 @@ def chapter(record: ReportInput) -> Chapter:
     )
 
 
-def truth_legend(tenants: list[Told[WhenPattern]]) -> tuple[tuple[str, str, str], ...]:
-    return (("planted", "diamond", "planted truth"),) if any(one.simulated for one in tenants) else ()
-
-
 def _weeks(tenants: list[Told[WhenPattern]]) -> Section:
-    drawn = [one for one in tenants if one.pattern.hours][:MOST_WEEKS]
-    figures = tuple(
-        level_figures.week(one.tenant, one.pattern.hours, levels.planted_gains(one.pattern.hours, one.effects))
-        for one in drawn
-        if one.pattern.hours
-    )
+    shown, note = levels.answers(tenants, lambda pattern: pattern.hours, MOST_WEEKS)
     text = (
-        "Each cell is an hour of the week on the lead's clock; its shade says how much better or worse the odds of an "
-        "outcome are there than at today's mix of hours. A ring marks hours that differ from the mix with 90 % "
-        "probability, the frame the hour that engines are told to prefer."
+        "Left: each cell is an hour of the week on the lead's clock. Blue hours bring an outcome more often than "
+        "today's mix of hours, brown ones less often, the deeper the more. A ring marks hours that differ from the mix "
+        "with 90 % probability, the frame the hour that engines are told to prefer. Right: the best hours and the "
+        "worst with their 90 % intervals, filled where “no difference” is left out."
     )
-    return Section("The week", text, figures, (*level_figures.LEGEND, RING, *truth_legend(drawn)))
+    return Section(
+        "The week",
+        text,
+        tuple(figure for one, hours in shown for figure in _week(one, hours)),
+        (*level_figures.LEGEND, *level_figures.RING, *level_figures.CLAIMED, *_truth([one for one, _ in shown])),
+        note,
+        columns=2,
+    )
 
 
-def _hours(tenants: list[Told[WhenPattern]]) -> Section:
-    drawn = [one for one in tenants if one.pattern.hours][:MOST_TENANTS]
-    figures = tuple(
-        level_figures.top_hours(
-            one.tenant, one.pattern.hours, levels.planted_gains(one.pattern.hours, one.effects), MOST_HOURS
-        )
-        for one in drawn
-        if one.pattern.hours
+def _week(one: Told[WhenPattern], hours: Comparison) -> tuple[Figure, Figure]:
+    extremes = level_figures.best_and_worst(hours, MOST_HOURS)
+    return (
+        level_figures.week(one.tenant, hours, one.effects),
+        level_figures.intervals(
+            f"{one.tenant}: best and worst hours",
+            level_figures.of(hours, one.effects, extremes),
+            level_figures.HALF,
+        ),
     )
-    text = "The best hours and the worst, with 90 % intervals: filled where the interval leaves out “no difference”."
-    return Section("Best and worst hours", text, figures, truth_legend(drawn))
 
 
 def _gaps(tenants: list[Told[WhenPattern]]) -> Section:
-    drawn = [one for one in tenants if one.pattern.gaps][:MOST_TENANTS]
-    figures = tuple(
-        level_figures.effects(one.tenant, one.pattern.gaps, one.pattern.gaps.levels, None)
-        for one in drawn
-        if one.pattern.gaps
-    )
+    shown, note = levels.answers(tenants, lambda pattern: pattern.gaps, MOST_GAPS)
+    figures = tuple(level_figures.intervals(one.tenant, level_figures.of(gaps, one.effects)) for one, gaps in shown)
     text = (
-        "Days between a touch and the one before it, compared among leads alike in score, touch and previous channel."
+        "Days between a touch and the one before it, compared among leads alike in score, touch and previous channel, "
+        "with 90 % intervals."
     )
-    return Section("The gap between touches", text, figures)
+    legend = (*level_figures.CLAIMED, *_truth([one for one, _ in shown]))
+    return Section("The gap between touches", text, figures, legend, note)
 
 
 def _touches(tenants: list[Told[WhenPattern]]) -> Section:
-    drawn = [one for one in tenants if one.pattern.touches][:MOST_TENANTS]
-    figures = tuple(_yield(one.tenant, one.pattern.touches[:MOST_TOUCHES]) for one in drawn)
+    asked = [one for one in tenants if one.pattern.touches]
+    figures = tuple(_yield(one.tenant, one.pattern.touches[:MOST_TOUCHES]) for one in asked[:MOST_YIELDS])
     text = (
         "Of the leads that are still there at a touch, how many answer this one? Counting whole leads by their number "
-        "of touches would credit late touches with the leads that came that far."
+        "of touches would credit late touches with the leads that came that far. With 90 % intervals."
     )
-    return Section("What each further touch brings", text, figures)
+    note = f"{len(figures)} of {len(asked)} tenants are drawn." if len(figures) < len(asked) else ""
+    return Section("What each further touch brings", text, figures, note=note)
 
 
-def _yield(tenant: str, touches: tuple[TouchYield, ...]) -> Figure:
+def _yield(tenant: str, touches: Sequence[TouchYield]) -> Figure:
     """Hazard by touch number, with its 90 % interval."""
     names = [f"touch {one.touch}" for one in touches]
     rows = [
@@ -98,14 +96,21 @@ def _yield(tenant: str, touches: tuple[TouchYield, ...]) -> Figure:
     ]
     y = rows_axis("touch", names)
     axis = alt.Axis(format=".1%", tickCount=4)
-    x, low = (alt.X(f"{f}:Q", title=None, axis=axis, scale=alt.Scale(zero=True)) for f in ("hazard", "low"))
+    x, low = (
+        alt.X(f"{field}:Q", title="of the leads at this touch", axis=axis, scale=alt.Scale(zero=True))
+        for field in ("hazard", "low")
+    )
     base = alt.Chart(data(rows))
     chart = alt.layer(
-        base.mark_rule(strokeWidth=4, color=LIGHT["learned"], opacity=0.35).encode(x=low, x2="high:Q", y=y),
+        base.mark_rule(strokeWidth=4, color=LIGHT["learned"], opacity=0.4).encode(x=low, x2="high:Q", y=y),
         base.mark_point(size=90, filled=True, color=LIGHT["learned"], opacity=1).encode(x=x, y=y),
     ).properties(width=panel_width(names), height=ROW * len(rows))
     said = words.listed(f"{row['touch']} {words.share(one.hazard, 1)}" for row, one in zip(rows, touches, strict=True))
     return Figure(tenant, f"Share of leads at risk that answer each touch of {tenant}: {said}.", chart)
+
+
+def _truth(tenants: list[Told[WhenPattern]]) -> tuple[tuple[str, str, str], ...]:
+    return level_figures.PLANTED if any(one.simulated for one in tenants) else ()
 
 
 def _caveats(record: ReportInput, tenants: list[Told[WhenPattern]]) -> Iterator[str]:
@@ -114,7 +119,5 @@ def _caveats(record: ReportInput, tenants: list[Told[WhenPattern]]) -> Iterator[
             "Hours were chosen by people, not by lot. Leads alike in score are compared, and a bias that remains is "
             "allowed for; what nobody logged can still hide in it."
         )
-    yield "Confidence is calibrated on simulated worlds of many kinds, not held out: the next weeks are the proof."
-    if refused := levels.refused(record, NAME):
-        why = words.listed(sorted({words.REASONS[refusal.reason] for refusal in refused.values()}))
-        yield f"Nothing could be said for {words.listed(sorted(refused))}: {why}."
+    yield levels.CALIBRATED
+    yield from levels.unanswered(record, NAME)

@@ -9,6 +9,7 @@ from typing import Any
 
 from contracts.errors import InvalidPatternError
 from contracts.learning import Finding, Ruling
+from contracts.outcomes import DEFAULT_WEIGHTS
 from contracts.runs import Outcome
 from contracts.who import Level, WhoPattern
 from reports import words
@@ -42,7 +43,8 @@ class Bin:
 class Story:
     """WHO for one tenant, ready to be drawn. Everything but tenant and ruling may be missing.
 
-    weights: in force after the run where a pattern is, else what was learned and not published.
+    weights: in force after the run where a pattern is, else what was learned and not published. before: those of the
+    version that was replaced, or the documented defaults.
     gain: AUC over the incumbent, with the interval for the next period; fold_gains: the same per time-forward fold.
     lift, lift_before: lift of the top fifth, learned and incumbent. rate: the tenant's own conversion rate.
     auc, auc_ceiling: on the newest fold, of the learned weights and of boosted trees that know no weighted sum.
@@ -52,6 +54,7 @@ class Story:
     ruling: str
     in_force: bool = False
     weights: tuple[float, ...] | None = None
+    before: tuple[float, ...] = DEFAULT_WEIGHTS
     planted: Planted | None = None
     gain: Interval | None = None
     fold_gains: tuple[float, ...] = ()
@@ -96,6 +99,7 @@ def read(outcome: Outcome, tenant: Tenant) -> Story:
         words.RULINGS[outcome.ruling],
         in_force=in_force,
         weights=pattern.weights if pattern else None,
+        before=_before(outcome, said),
         planted=tenant.planted,
         gain=_interval(proof, "auc_difference"),
         fold_gains=_differences(folds, "auc", "auc_in_force"),
@@ -117,6 +121,13 @@ def _pattern(outcome: Outcome, said: Said) -> tuple[WhoPattern | None, bool]:
     if outcome.version > 0 and said.incumbent and said.incumbent.payload:
         return _readable(said.incumbent.payload), True
     return _readable(learned), False
+
+
+def _before(outcome: Outcome, said: Said) -> tuple[float, ...]:
+    """Weights that a new version replaced; the defaults where it replaced none."""
+    replaced = said.incumbent.payload if outcome.ruling is Ruling.PUBLISH and said.incumbent else None
+    pattern = _readable(replaced)
+    return pattern.weights if pattern else DEFAULT_WEIGHTS
 
 
 def _readable(payload: Mapping[str, Any] | None) -> WhoPattern | None:

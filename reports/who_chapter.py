@@ -26,6 +26,7 @@ def chapter(record: ReportInput) -> Chapter:
     stories = [who.read(outcome, record.tenants[outcome.tenant_id]) for outcome in ranked]
     sections = (_weights(stories), _proof(stories), _calibration(stories), _dimensions(stories))
     return Chapter(
+        who.NAME,
         "Who converts",
         "How much should each part of a lead's score count?",
         tuple(section for section in sections if section.figures),
@@ -38,15 +39,18 @@ def _weights(stories: list[Story]) -> Section:
     drawn = chosen[:MOST_PANELS]
     planted = any(s.planted and s.planted.weights for s in drawn)
     highest = max((w for s in drawn for w in _all_weights(s)), default=0.5)
-    legend = [("learned", "dot", "learned"), ("default", "tick", "documented default")]
+    legend = [("default", "tick", "before"), ("learned", "dot", "after")]
     if planted:
         legend.append(("planted", "diamond", "planted truth"))
     force = "in force after this run" if drawn and drawn[0].in_force else "learned, and not in force"
-    text = f"Weights {force}, as shares of the score. The bar runs from the default to what was learned."
+    text = (
+        f"Weights {force}, as shares of the score. The bar runs from what was before (the documented defaults where "
+        "no version was replaced) to what was learned."
+    )
     if planted:
         text += " The diamond is what this simulated world really holds; no learner ever saw it."
     return Section(
-        "Learned weights",
+        "Weights before and after",
         text,
         tuple(who_figures.weights(s, ceiling=highest * 1.08) for s in drawn),
         tuple(legend),
@@ -81,6 +85,7 @@ def _proof(stories: list[Story]) -> Section:
         tuple(figures),
         (("publish", "dot", "published"), ("hold", "dot", "held"), ("default", "tick", "weights in force")),
         _left_out(most, min(most, MOST_ROWS), "those with most outcomes"),
+        columns=2,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import altair as alt
 
-from contracts.outcomes import COMPONENTS, DEFAULT_WEIGHTS
+from contracts.outcomes import COMPONENTS
 from reports import words
 from reports.charts import LIGHT, ROW, WIDTH, Figure, colours, data, panel_width, reference_line, rows_axis
 from reports.who import Story
@@ -19,22 +19,22 @@ _NAMES = [words.COMPONENT_NAMES[name] for name in COMPONENTS]
 
 
 def weights(story: Story, ceiling: float) -> Figure:
-    """Learned weights beside the defaults, and beside the planted truth where there is one, on a scale to `ceiling`."""
+    """Weights before and after, and beside the planted truth where there is one, on a scale to `ceiling`."""
     assert story.weights is not None
     truth = story.planted.weights if story.planted else None
-    kinds = {"default": DEFAULT_WEIGHTS, "learned": story.weights} | ({"planted": truth} if truth else {})
+    kinds = {"before": story.before, "learned": story.weights} | ({"planted": truth} if truth else {})
     rows = [
         {"component": name, "kind": kind, "weight": values[i]}
         for kind, values in kinds.items()
         for i, name in enumerate(_NAMES)
     ]
-    spans = [{"component": n, "weight": DEFAULT_WEIGHTS[i], "to": story.weights[i]} for i, n in enumerate(_NAMES)]
+    spans = [{"component": n, "weight": story.before[i], "to": story.weights[i]} for i, n in enumerate(_NAMES)]
     y = rows_axis("component", _NAMES)
     x = alt.X("weight:Q", scale=alt.Scale(domain=[0, ceiling]), axis=alt.Axis(format="%", tickCount=4), title=None)
     base = alt.Chart(data(rows)).encode(x=x, y=y)
     chart = alt.layer(
         alt.Chart(data(spans)).mark_rule(color=LIGHT["grid"], strokeWidth=4).encode(x=x, x2="to:Q", y=y),
-        base.transform_filter("datum.kind == 'default'").mark_tick(color=LIGHT["default"], thickness=3, height=15),
+        base.transform_filter("datum.kind == 'before'").mark_tick(color=LIGHT["default"], thickness=3, height=15),
         base.transform_filter("datum.kind == 'learned'").mark_point(
             shape="circle", size=110, filled=True, color=LIGHT["learned"], opacity=1
         ),

@@ -14,6 +14,9 @@ from contracts.refusal import Reason, Refusal
 from contracts.runs import LearningReport, Outcome
 
 DASH = "–"
+
+SAMPLES = {"who": "resolved leads"}
+"""What a learner's sample consists of, where that is not touches at risk."""
 NO_BREAK = "\u00a0"
 """A number and its unit stay on one line."""
 
@@ -134,6 +137,14 @@ def plural(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def opening(text: str, most: int = 120) -> str:
+    """The first clauses of a text that would not fit; all of one that does."""
+    if len(text) <= most:
+        return text
+    cut = max(text.rfind(mark, 0, most) for mark in (" · ", ", ", " "))
+    return f"{text[: cut if cut > 0 else most].rstrip()} …"
+
+
 def listed(items: Iterable[str]) -> str:
     """["a", "b", "c"] → a, b and c."""
     parts = list(items)
@@ -150,6 +161,21 @@ def because(outcome: Outcome, refusal: Refusal | None = None) -> str:
     detail = "" if repeated else outcome.detail.removeprefix(f"{reason}: ")
     tail = "; ".join(part for part in (number, detail) if part)
     return f"{REASONS[reason]} ({tail})" if tail else REASONS[reason]
+
+
+def briefly(outcome: Outcome, refusal: Refusal | None = None) -> str:
+    """The same beside its confidence: a number that repeats it is left out."""
+    if outcome.reason and Reason(outcome.reason) in _AS_SHARE:
+        return REASONS[Reason(outcome.reason)]
+    return because(outcome, refusal)
+
+
+def sample(outcome: Outcome) -> str:
+    """What an outcome rests on: `1,281 outcomes of 56,166 touches`; '' where nothing was learned."""
+    if not outcome.sample_size:
+        return ""
+    of = SAMPLES.get(outcome.learner, "touches")
+    return f"{plural(outcome.outcomes, 'outcome')} of {count(outcome.sample_size)} {of}"
 
 
 def decided(reason: Reason, got: float | None, wanted: float | None) -> str:
@@ -187,7 +213,10 @@ def result(report: LearningReport) -> str:
     left = len(report.quarantined)
     if left:
         parts.append(f"{count(left)} {'was' if left == 1 else 'were'} left out for bad data")
-    opening = f"{plural(len(tenants), 'tenant')}: " if several or len(tenants) == 1 else f"Of {len(tenants)} tenants, "
+    opening = f"Of {len(tenants)} tenants, " if len(tenants) > 1 else "1 tenant: "
+    if several:
+        questions = len({outcome.learner for outcome in report.outcomes})
+        opening = f"{plural(len(tenants), 'tenant')}, {questions} questions{' each' if len(tenants) > 1 else ''}: "
     return f"{opening}{listed(_singular(part) for part in parts)}."
 
 
