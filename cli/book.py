@@ -49,7 +49,7 @@ def list_heads(tenant: str | None, *, as_json: bool) -> None:
             _name(key, heads, newest)[0],
             key[1],
             f"version {head.version}" if published and head else "defaults",
-            f"{head.confidence:.2f}" if published and head and head.confidence is not None else "",
+            words.sureness(head.confidence) if published and head else "",
             _until(head.valid_until) if published and head else "",
             _in_words(said) if said else "",
         )
@@ -67,9 +67,10 @@ def show(tenant: str, pattern_type: str, version: int | None, *, as_json: bool) 
     console.print(f"{name} · {found.pattern_type} · version {found.version}", style="bold")
     console.print(registry.learner(found.pattern_type).explain(found.payload))
     facts = {
-        "learned from": f"{found.evidence.sample_size:,} resolved leads, {found.evidence.outcomes:,} outcomes "
+        "learned from": f"{found.evidence.sample_size:,} {words.sampled(pattern_type)}, "
+        f"{found.evidence.outcomes:,} outcomes "
         f"({'randomised' if found.evidence.randomised else 'observational: associations, not causes'})",
-        "confidence": f"{found.confidence:.3f}" if found.confidence is not None else "none",
+        "confidence": words.sureness(found.confidence),
         "as of": f"{found.window_end:%Y-%m-%d %H:%M} UTC",
         "code": found.code_version,
         "payload": found.payload_sha256[:16],
@@ -92,7 +93,7 @@ def diff(tenant: str, pattern_type: str, before: int | None, after: int | None, 
     left, right = dict(payloads.leaves(old)), dict(payloads.leaves(new.payload))
     changed = [
         {"path": path, "before": left.get(path), "after": right.get(path)}
-        for path in dict.fromkeys((*right, *left))
+        for path in sorted(dict.fromkeys((*right, *left)), key=_by_weight)
         if left.get(path) != right.get(path)
     ]
     if as_json:
@@ -110,6 +111,11 @@ def diff(tenant: str, pattern_type: str, before: int | None, after: int | None, 
         console.print(f"  … and {len(changed) - MOST_CHANGES} more; --json gives all", style="dim")
 
 
+def _by_weight(path: str) -> bool:
+    """What is claimed before the many numbers of its levels."""
+    return ".levels." in path
+
+
 def history(tenant: str, pattern_type: str, *, as_json: bool) -> None:
     """All versions, newest first."""
     engine = _engine()
@@ -121,14 +127,14 @@ def history(tenant: str, pattern_type: str, *, as_json: bool) -> None:
         print_json({"in_force": in_force, "versions": versions})
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("", "version", "as of", "confidence", "leads", "outcomes", "says"):
+    for column in ("", "version", "as of", "confidence", words.sampled(pattern_type), "outcomes", "says"):
         table.add_column(column, overflow="fold")
     for found in versions:
         table.add_row(
             "▶" if found.version == in_force else "",
             str(found.version),
             f"{found.window_end:%Y-%m-%d %H:%M}",
-            f"{found.confidence:.3f}" if found.confidence is not None else "",
+            words.sureness(found.confidence),
             f"{found.evidence.sample_size:,}",
             f"{found.evidence.outcomes:,}",
             registry.learner(pattern_type).explain(found.payload),

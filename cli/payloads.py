@@ -1,4 +1,4 @@
-"""How a payload reads in a terminal: whatever learner made it, as names, numbers and small tables.
+"""How a payload reads in a terminal: whatever learner made it, as comparisons, names, numbers and small tables.
 
 A list of texts in a payload (such as WHO's components) names the entries of the lists beside it that are as long.
 """
@@ -12,17 +12,22 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cli import comparisons
+
 MOST_ROWS = 12
 """Rows of a list that a terminal shows; `--json` gives all."""
 
 
 def drawn(payload: Mapping[str, Any]) -> RenderableType:
-    """Single values and short lists as lines, lists of records as tables."""
-    records = {name: value for name, value in payload.items() if _records(value)}
+    """Comparisons of levels and lists of records as tables, single values and short lists as lines."""
+    if rows := _rows(payload):
+        return _table("", rows)
+    compared, rest = comparisons.split(payload)
+    records = {name: rows for name, value in rest.items() if (rows := _rows(value))}
     facts = Table.grid(padding=(0, 2))
-    for path, value in leaves({name: value for name, value in payload.items() if name not in records}):
+    for path, value in leaves({name: value for name, value in rest.items() if name not in records}):
         facts.add_row(f"  {path}", shown(value))
-    return Group(facts, *(_table(name, rows) for name, rows in records.items()))
+    return Group(facts, *map(comparisons.drawn, compared), *(_table(name, rows) for name, rows in records.items()))
 
 
 def leaves(value: Any, path: str = "", names: Sequence[str] = ()) -> Iterator[tuple[str, Any]]:
@@ -40,7 +45,9 @@ def leaves(value: Any, path: str = "", names: Sequence[str] = ()) -> Iterator[tu
 
 
 def shown(value: Any) -> str:
-    """A leaf for people: four decimals, no exponents of nothing."""
+    """A leaf, or a list of leaves, for people: four decimals, no exponents of nothing."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(shown, value))
     if isinstance(value, float):
         return f"{round(value, 4) + 0.0:g}"
     return "absent" if value is None else str(value)
@@ -70,16 +77,32 @@ def _is_record(value: Any) -> bool:
     return isinstance(value, Mapping)
 
 
-def _records(value: Any) -> bool:
-    return isinstance(value, list | tuple) and len(value) > 0 and all(map(_is_record, value))
+def _rows(value: Any) -> list[Mapping[str, Any]]:
+    """The records of a list, or of a mapping from names to records; none where it is anything else."""
+    if isinstance(value, Mapping) and len(value) > 1 and all(map(_is_flat, value.values())):
+        return [{"": name, **item} for name, item in value.items()]
+    return list(value) if isinstance(value, list | tuple) and all(map(_is_record, value)) else []
+
+
+def _is_flat(value: Any) -> bool:
+    """Whether it is a record that fits into a row."""
+    return _is_record(value) and not any(isinstance(item, Mapping | list | tuple) for item in value.values())
+
+
+def _labels_rows(column: str, rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a column holds words, or numbers the rows: such columns stand first."""
+    values = [row.get(column) for row in rows]
+    return any(isinstance(value, str | list) for value in values) or values == list(range(1, len(rows) + 1))
 
 
 def _table(name: str, rows: Sequence[Mapping[str, Any]]) -> RenderableType:
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0), title=name, title_justify="left")
-    columns = sorted(rows[0], key=lambda column: not isinstance(rows[0][column], str))  # words before numbers
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0), title=name or None)
+    table.title_justify = "left"
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    columns = sorted(names, key=lambda name: not _labels_rows(name, rows))
     for column in columns:
         table.add_column(column)
     for row in rows[:MOST_ROWS]:
-        table.add_row(*(Text(shown(row.get(column))) for column in columns))
+        table.add_row(*(Text(shown(row[column]) if column in row else "") for column in columns))
     more = len(rows) - MOST_ROWS
     return Group("", table, Text(f"… and {more} more; --json gives all", style="dim")) if more > 0 else Group("", table)

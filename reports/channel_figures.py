@@ -21,7 +21,7 @@ FLOW_WIDTH, FLOW_HEIGHT = 440, 240
 BESIDE = (-0.24, 1.24)  # ways run from 0 to 1; names stand in the room beside them
 APART = 0.035  # of the height, between two channels of a side
 THINNEST = 0.006  # of the height: a rare way can still be seen
-STEPS = 12  # of a way's curve: smooth at this size
+STEPS = 6  # of a way's curve, drawn smooth between them
 
 RULES = ("last", "first", "linear", "markov")
 RULE_SHAPES = {"last": "circle", "first": "square", "linear": "triangle-up", "markov": "cross"}
@@ -53,7 +53,7 @@ def flow(title: str, comparison: Comparison) -> Figure:
     rows = [row for way in ways for row in _curve(way)]
     x = alt.X("x:Q", axis=None, scale=alt.Scale(domain=list(BESIDE)))
     y, bottom = (alt.Y(f"{end}:Q", axis=None, scale=alt.Scale(domain=[0, 1], reverse=True)) for end in ("y", "at"))
-    ribbons = alt.Chart(data(rows)).mark_area(opacity=1, stroke=LIGHT["paper"], strokeWidth=0.6)
+    ribbons = alt.Chart(data(rows)).mark_area(interpolate="monotone", opacity=1, stroke=LIGHT["paper"], strokeWidth=0.6)
     names = alt.Chart(data(named))
     chart = alt.layer(
         ribbons.encode(x=x, y=y, y2="y2:Q", color=gain_shade(), detail="way:N"),

@@ -1,4 +1,4 @@
-"""How every picture looks, and how a Vega-Lite chart becomes SVG or PNG without a browser.
+"""How every picture looks, and how a Vega-Lite chart becomes SVG without a browser.
 
 A picture is drawn once, in the light palette. On the page a style sheet made from the same PALETTE exchanges the
 colours, so that one drawing serves light, dark and paper.
@@ -76,9 +76,10 @@ class Figure:
         drawn = re.sub(r'\b(id="|url\(#|href="#)', rf"\g<1>{key}-", drawn)
         return drawn.replace("<svg ", f'<svg role="img" aria-label="{_attribute(self.alt)}" ', 1)
 
-    def png(self, scale: float = 1.5) -> bytes:
-        """The same as a bitmap on white."""
-        return vl_convert.vegalite_to_png(_spec(self.chart, background="white"), scale=scale)
+    def image(self) -> str:
+        """The same as an SVG file of its own, on white: nothing around it exchanges its colours."""
+        drawn: str = vl_convert.vegalite_to_svg(_spec(self.chart, background="white"))
+        return drawn
 
 
 def style_sheet() -> str:

@@ -88,13 +88,6 @@ def intervals(title: str, shown: Sequence[Shown], panel: float = PANEL) -> Figur
     return Figure(title, f"Change of the odds against today's mix, {title}: {said}.", chart)
 
 
-def best_and_worst(comparison: Comparison, most: int) -> list[Level]:
-    """At most so many levels by gain: twice as many of the best as of the worst."""
-    ranked = sorted(comparison.levels, key=lambda level: -level.gain)
-    worst = most // 3
-    return ranked if len(ranked) <= most else [*ranked[: most - worst], *ranked[len(ranked) - worst :]]
-
-
 def week(title: str, comparison: Comparison, effects: Effects) -> Figure:
     """The week as a heat map of gains; ringed hours are better or worse with 90 %, the diamond is the planted best."""
     truth = gains(comparison, effects)
@@ -148,4 +141,4 @@ def _row(name: str, level: Level, comparison: Comparison, truth: float | None) -
 
 def percent(change: float) -> str:
     """.36 → +36 %."""
-    return f"{100 * change:+.0f}{words.NO_BREAK}%"
+    return f"{round(100 * change):+d}{words.NO_BREAK}%"

@@ -145,6 +145,13 @@ def interval(level: Level) -> tuple[float, float]:
     return level.gain - Z90 * level.sd, level.gain + Z90 * level.sd
 
 
+def best_and_worst(comparison: Comparison, most: int) -> list[Level]:
+    """At most so many levels by gain: twice as many of the best as of the worst."""
+    ranked = sorted(comparison.levels, key=lambda level: -level.gain)
+    worst = most // 3
+    return ranked if len(ranked) <= most else [*ranked[: most - worst], *ranked[len(ranked) - worst :]]
+
+
 def odds(gain: float) -> float:
     """Log-odds as a change of the odds: .31 → +.36."""
     return math.expm1(gain)
@@ -169,10 +176,15 @@ def spoken(name: str, key: str) -> str:
     return words.plain(key)
 
 
-def claim(name: str, key: str) -> str:
-    """The same with its question before it where the level alone does not tell: `angle: social proof`."""
+def answer(name: str, key: str) -> str:
+    """A question with its level: `hour: Tuesday 10:00`, `angle: social proof`, `not personalised`."""
     said = spoken(name, key)
-    return said if key in ("yes", "no") or name in QUESTIONS else f"{question(name)}: {said}"
+    return said if key in ("yes", "no") else f"{question(name)}: {said}"
+
+
+def claim(name: str, key: str) -> str:
+    """The same without the question where the level alone tells it: `Tuesday 10:00`, `angle: social proof`."""
+    return spoken(name, key) if name in QUESTIONS else answer(name, key)
 
 
 def nearest(verdict: Verdict | None) -> str:

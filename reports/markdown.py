@@ -1,4 +1,7 @@
-"""The same run for the Prefect UI: a markdown artifact with small pictures, and rounded rows for a table artifact."""
+"""The same run for the Prefect UI: a markdown artifact with pictures, and rounded rows for a table artifact.
+
+Pictures are SVG in data URIs: both of Prefect's UIs show them, sharp on every screen, at a fifth of a bitmap's bytes.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from itertools import zip_longest
 
 from contracts.learning import Ruling
 from contracts.runs import Outcome
-from reports import page, run_figures, truth, words
+from reports import page, run_figures, truth, unchanged, words
 from reports.chapter import Chapter, Section
 from reports.charts import Figure
 from reports.planted import Claim
@@ -24,7 +27,11 @@ MOST_LINES = 30
 PICTURES = 2
 """Pictures of a section whose pictures stand in pairs, such as a week and its best hours; of others, one."""
 
-SCALE = 1.5  # bitmap pixels per pixel: sharp on a dense screen, and a dozen pictures fit
+HUES = {
+    "learned": "blue", "default": "grey", "planted": "orange", "publish": "green", "hold": "ochre", "refuse": "violet",
+    "ink": "black",
+}  # fmt: skip
+"""What people call the palette's colours."""
 
 Cell = str | int | float | None
 
@@ -32,7 +39,7 @@ Cell = str | int | float | None
 def markdown(record: ReportInput) -> str:
     """Markdown with pictures as PNG data URIs, at most MOST_BYTES in all."""
     report = record.report
-    parts = [f"# {words.result(report)}", _facts(record), _verdicts(record)]
+    parts = [f"# {words.result(report)}", _facts(record), *_verdicts(record)]
     comparison = truth.compare(record)
     if comparison:
         parts += ["## Learned beside planted", truth.in_words(comparison)]
@@ -93,32 +100,44 @@ def _facts(record: ReportInput) -> str:
     return " · ".join(facts)
 
 
-def _verdicts(record: ReportInput) -> str:
-    """Tenants × learners: ruling and confidence; what the new ones say is in the table artifact, and on the page."""
-    report = record.report
-    names = learners(report)
+def _verdicts(record: ReportInput) -> Iterator[str]:
+    """Tenants × learners: ruling and confidence; then what is new, and why the rest did not change."""
+    report, names = record.report, learners(record.report)
+    told = by_tenant(report)
     rows = [
         [_plain(next(iter(outcomes.values())).tenant), *(_ruled(outcomes.get(name)) for name in names)]
-        for outcomes in by_tenant(report)
+        for outcomes in told
     ]
-    rows += [[_plain(left.tenant), f"{words.QUARANTINED}: {_plain(left.reason)}"] for left in report.quarantined]
-    return _table(["Tenant", *(name.capitalize() for name in names)], rows)
+    rows += [[_plain(left.tenant), words.QUARANTINED] for left in report.quarantined]
+    yield _table(["Tenant", *(name.capitalize() for name in names)], rows)
+    new = [outcomes[name] for outcomes in told for name in names if name in outcomes]
+    yield from _listed(
+        "New", [f"{o.tenant}, {o.learner}: {o.explained}" for o in new if o.ruling is Ruling.PUBLISH][:MOST_LINES]
+    )
+    reasons = [f"{one.patterns} {one.why}: {one.whose}" for one in unchanged.by_reason(report)]
+    left_out = [f"{words.QUARANTINED}: {left.tenant}: {left.reason}" for left in report.quarantined]
+    yield from _listed("Why nothing changed", reasons + left_out)
 
 
 def _ruled(outcome: Outcome | None) -> str:
-    """`**published** 98 %: authority 34 %, …`, or why nothing changed."""
+    """`**published** 98 %`; the UI does not wrap the cells of a table, so that no more fits."""
     if outcome is None:
         return words.DASH
     ruling, sure = words.RULINGS[outcome.ruling], words.sureness(outcome.confidence)
-    if outcome.ruling is Ruling.PUBLISH:
-        return f"**{ruling}** {sure}: {_plain(words.opening(outcome.explained))}"
-    return f"{ruling} {sure}: {_plain(words.briefly(outcome))}"
+    told = f"{ruling} {sure}".removesuffix(f" {words.DASH}")
+    return told.replace(ruling, f"**{ruling}**") if outcome.ruling is Ruling.PUBLISH else told
+
+
+def _listed(heading: str, items: Sequence[str]) -> Iterator[str]:
+    if items:
+        yield f"### {heading}"
+        yield "\n".join(f"- {_plain(item)}" for item in items)
 
 
 def _claims(found: Sequence[Claim]) -> str:
     rows = [
         [
-            _plain(claim.tenant), _plain(f"{claim.asked}: {claim.in_words}"),
+            _plain(claim.tenant), _plain(claim.in_words),
             words.change(claim.gain), words.change(claim.truth), "yes" if claim.right else "**no**",
         ]
         for claim in found
@@ -135,15 +154,23 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _chapter(chapter: Fitting) -> Iterator[str]:
     """A chapter with those of its pictures that fit, each with what to see in it."""
-    yield f"## {_plain(chapter.of.title)}"
+    if chapter.sections or chapter.of.caveats:
+        yield f"## {_plain(chapter.of.title)}"
     for section, pictures in chapter.sections:
         if section.heading:
             yield f"### {_plain(section.heading)}"
-            yield _plain(section.text)
+            yield _plain(f"{section.text} {_key(section)}".strip())
         for figure, uri in pictures:
             yield f"**{_plain(figure.title)}**\n\n![{_plain(figure.alt)}]({uri})"
     if chapter.of.caveats:
         yield "\n".join(f"- {_plain(caveat)}" for caveat in chapter.of.caveats)
+
+
+def _key(section: Section) -> str:
+    """The legend in words: `Blue dot: claimed; grey ring: not claimed.` Shades are told by the text."""
+    named = [f"{HUES[role]} {shape or 'square'}: {what}" for role, shape, what in section.legend if shape != "step"]
+    told = "; ".join(named)
+    return f"{told[:1].upper()}{told[1:]}." if told else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +190,7 @@ def _fitting(chapters: Sequence[Chapter], run: Chapter) -> list[Fitting]:
         for chapter, section in filter(None, section_of_each):
             drawn[chapter.anchor, section.heading] = pictures = []
             for figure in section.figures[: PICTURES if section.columns == 2 else 1]:
-                uri = "data:image/png;base64," + base64.b64encode(figure.png(SCALE)).decode()
+                uri = "data:image/svg+xml;base64," + base64.b64encode(figure.image().encode()).decode()
                 if len(uri) <= left:
                     left -= len(uri)
                     pictures.append((figure, uri))
@@ -174,14 +201,9 @@ def _fitting(chapters: Sequence[Chapter], run: Chapter) -> list[Fitting]:
 
 
 def _run_chapter(record: ReportInput) -> Chapter:
-    """What each stage took, and how much evidence it takes: pictures of the run itself."""
-    stages = (run_figures.stages(record.report.seconds),) if record.report.seconds else ()
-    evidence = page.evidence(record)
-    sections = (
-        Section("How much evidence it takes", page.EVIDENCE, tuple(evidence[:PICTURES]), columns=2),
-        Section("The run", "", stages),
-    )
-    return Chapter("run", "Evidence and run", "", tuple(section for section in sections if section.figures))
+    """What each stage took."""
+    seconds = record.report.seconds
+    return Chapter("run", "The run", "", (Section("", "", (run_figures.stages(seconds),)),) if seconds else ())
 
 
 def _plain(text: str) -> str:

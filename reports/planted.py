@@ -92,14 +92,9 @@ class Claim:
         return self.truth > 0
 
     @property
-    def asked(self) -> str:
-        """`next channel`, `angle`."""
-        return levels.question(self.question)
-
-    @property
     def in_words(self) -> str:
-        """`Tuesday 10:00`, `social proof`."""
-        return levels.spoken(self.question, self.level)
+        """`hour: Tuesday 10:00`, `angle: social proof`."""
+        return levels.answer(self.question, self.level)
 
 
 def claims(learner: str, tenants: list[Told[Pattern]]) -> Iterator[Claim]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -13,16 +11,13 @@ from contracts.learning import Ruling
 from contracts.outcomes import COMPONENTS
 from contracts.refusal import Reason
 from contracts.runs import LearningReport, Outcome
-from reports import truth, words
-from reports.records import ReportInput, by_tenant, in_order, learners, ranked
+from reports import truth, unchanged, words
+from reports.records import ReportInput, by_tenant, learners
 
 STYLES = {"published": "green", "held": "yellow", "refused": "magenta", words.QUARANTINED: "red"}
 
 MOST_ROWS = 40
 """Most tenants in a terminal's table; the page has all of them."""
-
-MOST_NAMED = 4
-"""Most tenants named with one reason."""
 
 
 def summary(report: LearningReport) -> str:
@@ -76,35 +71,14 @@ def _new(report: LearningReport) -> RenderableType:
 
 def _unchanged(report: LearningReport) -> RenderableType:
     """Why nothing changed, the commonest reason first."""
-    reasons: dict[str, list[Outcome]] = {}
-    for outcome in ranked(report):
-        if outcome.ruling is not Ruling.PUBLISH:
-            reasons.setdefault(outcome.reason, []).append(outcome)
     table = _table()
     table.add_column("Patterns", justify="right")
     table.add_column("Why nothing changed", ratio=1)
-    for outcomes in sorted(reasons.values(), key=len, reverse=True):
-        table.add_row(words.count(len(outcomes)), Text(f"{_why(outcomes)}: {_whose(outcomes)}"))
+    for one in unchanged.by_reason(report):
+        table.add_row(words.count(one.patterns), Text(f"{one.why}: {one.whose}"))
     for left in report.quarantined:
         table.add_row(words.DASH, Text(f"{words.QUARANTINED}: {left.tenant}: {left.reason}"))
-    return Group("", table) if reasons or report.quarantined else Text("")
-
-
-def _why(outcomes: Sequence[Outcome]) -> str:
-    """One reason, with the number that decided where it is the same for all."""
-    said = {words.because(outcome) for outcome in outcomes}
-    ruling, reason = words.RULINGS[outcomes[0].ruling], outcomes[0].reason
-    return f"{ruling}: {said.pop() if len(said) == 1 else words.REASONS[Reason(reason)]}"
-
-
-def _whose(outcomes: Sequence[Outcome]) -> str:
-    """The tenants with their learners, as many as fit a line or two."""
-    tenants: dict[str, list[str]] = {}
-    for outcome in outcomes:
-        tenants.setdefault(outcome.tenant, []).append(outcome.learner)
-    named = [f"{tenant} ({', '.join(in_order(names))})" for tenant, names in list(tenants.items())[:MOST_NAMED]]
-    more = len(tenants) - MOST_NAMED
-    return ", ".join([*named, *([f"{more} more"] if more > 0 else [])])
+    return Group("", table) if table.row_count else Text("")
 
 
 def learned_beside_planted(record: ReportInput) -> RenderableType:
@@ -140,7 +114,7 @@ def claims_beside_planted(record: ReportInput) -> RenderableType:
     for claim in found:
         table.add_row(
             Text(claim.tenant, no_wrap=True, overflow="ellipsis"),
-            Text(f"{claim.asked}: {claim.in_words}"),
+            Text(claim.in_words),
             words.change(claim.gain),
             words.change(claim.truth),
             Text("yes" if claim.right else "no", style="" if claim.right else "bold red"),

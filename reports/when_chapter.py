@@ -54,7 +54,7 @@ def _weeks(tenants: list[Told[WhenPattern]]) -> Section:
 
 
 def _week(one: Told[WhenPattern], hours: Comparison) -> tuple[Figure, Figure]:
-    extremes = level_figures.best_and_worst(hours, MOST_HOURS)
+    extremes = levels.best_and_worst(hours, MOST_HOURS)
     return (
         level_figures.week(one.tenant, hours, one.effects),
         level_figures.intervals(

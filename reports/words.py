@@ -110,8 +110,8 @@ def signed(value: float | None, digits: int = 3) -> str:
 
 
 def change(log_odds: float | None) -> str:
-    """Log-odds as a change of the odds: 0.31 → +36 %."""
-    return f"{100 * math.expm1(log_odds):+.0f}{NO_BREAK}%" if log_odds is not None and finite(log_odds) else DASH
+    """Log-odds as a change of the odds: 0.31 → +36 %; minus zero is plus zero."""
+    return f"{round(100 * math.expm1(log_odds)):+d}{NO_BREAK}%" if log_odds is not None and finite(log_odds) else DASH
 
 
 def duration(seconds: float | None) -> str:
@@ -174,8 +174,13 @@ def sample(outcome: Outcome) -> str:
     """What an outcome rests on: `1,281 outcomes of 56,166 touches`; '' where nothing was learned."""
     if not outcome.sample_size:
         return ""
-    of = SAMPLES.get(outcome.learner, "touches")
+    of = sampled(outcome.learner)
     return f"{plural(outcome.outcomes, 'outcome')} of {count(outcome.sample_size)} {of}"
+
+
+def sampled(learner: str) -> str:
+    """What a learner's sample size counts."""
+    return SAMPLES.get(learner, "touches")
 
 
 def decided(reason: Reason, got: float | None, wanted: float | None) -> str:
