@@ -38,7 +38,11 @@ def answers(cells: Sequence[Cell], *, processes: int = PROCESSES, quiet: bool = 
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         futures = {pool.submit(answer, *batch): batch[2] for batch in batches}
         done = track(as_completed(futures), "Asking worlds", total=len(futures), disable=quiet, transient=True)
-        found = {futures[future]: future.result() for future in done}
+        try:
+            found = {futures[future]: future.result() for future in done}
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # a fault is told at once, not after all other worlds
+            raise
     return pl.concat([found[place] for place in sorted(found)])
 
 
