@@ -28,7 +28,7 @@ from algorithms.evidence import (
     EvidenceConfig,
     Statistics,
     compare_statistics,
-    learn_pi1,
+    learn_p_real,
 )
 from algorithms.evidence.kernels import independent
 from algorithms.exposures import BLOCK_DAYS, FIRST_MONDAY
@@ -63,6 +63,7 @@ class WhatConfig:
     marks: MarksConfig = field(default_factory=MarksConfig)
     most_texts: int = 128  # of a tenant, the most used; each costs a row and a column
     p_real: float = 0.55  # chance that a feature matters, where no population was learned
+    least_real: float = 0.55  # lowest chance that a population may teach; see docs/what.md, "How often it matters"
     p_real_weight: float = 10.0  # features' worth of that belief, beside the tenant's own eight
 
 
@@ -97,13 +98,13 @@ def population(config: WhatConfig, summary: pl.DataFrame, context: LearningConte
     log_bfs = [result.log_bf for result in told if isinstance(result, Compared)]
     if len(log_bfs) < MIN_PATTERNS:
         return Refusal(Reason.TOO_FEW_OUTCOMES, len(log_bfs), MIN_PATTERNS, "features with enough outcomes")
-    return Prior(NAME, rounded({"p_real": learn_pi1(log_bfs), "features": len(log_bfs)}), context.as_of)
+    return Prior(NAME, rounded({"p_real": learn_p_real(log_bfs), "features": len(log_bfs)}), context.as_of)
 
 
 def learn(config: WhatConfig, summary: pl.DataFrame, context: LearningContext) -> dict[UUID, Finding | Refusal]:
     """Comparisons per tenant; refuses where neither touches nor tests can answer any question."""
     prior = context.priors.at(context.as_of)
-    p_real = float(prior.content["p_real"]) if prior else config.p_real
+    p_real = max(float(prior.content["p_real"]), config.least_real) if prior else config.p_real
     found: dict[UUID, Finding | Refusal] = {}
     with one_thread():
         for some in _together(config, summary):
