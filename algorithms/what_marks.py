@@ -50,7 +50,7 @@ class MarksConfig:
     min_outcomes: int = 10  # min(conversions, non-conversions) of all tests together, as everywhere
     least_texts: int = 60  # that say a word; rarer ones are neither judged nor listed
     words: int = 20  # listed by their log-odds, for display
-    claimed_words: int = 50  # that are told as comparisons, the surest first
+    claimed_words: int = 150  # that are told as comparisons, the surest first; half a kilobyte each
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,19 +75,19 @@ class Learned:
     words: tuple[Word, ...]
 
 
-def read_tests(rows: pl.DataFrame) -> Marked:
-    """rows: the tests of one tenant, as what_counts.SUMMARY has them."""
-    texts = tuple(rows["unit"])
+def read_tests(rows: pl.DataFrame, config: MarksConfig) -> Marked:
+    """rows: the tests of one tenant, as what_counts.SUMMARY has them. Marks of style, then words said often enough."""
     flags = [json.loads(content) for content in rows["content"]]
     marks = np.array([[one[name] for name in HEADLINE_FEATURES] for one in flags], np.float64)
-    return Marked(
+    style = Marked(
         test=rows["source"].rank("dense").to_numpy().astype(np.int64),
         n=rows["n"].to_numpy(),
         s=rows["s"].to_numpy(),
-        texts=texts,
+        texts=tuple(rows["unit"]),
         names=HEADLINE_FEATURES,
-        marks=csr_array(marks.reshape(len(texts), len(HEADLINE_FEATURES))),
+        marks=csr_array(marks.reshape(len(flags), len(HEADLINE_FEATURES))),
     )
+    return with_words(style, config.least_texts)
 
 
 def with_words(marked: Marked, least_texts: int) -> Marked:
@@ -111,7 +111,7 @@ def with_words(marked: Marked, least_texts: int) -> Marked:
 
 def learn_marks(rows: pl.DataFrame, config: MarksConfig) -> Learned | Refusal:
     """Comparisons of one tenant's tests; refuses with TOO_FEW_OUTCOMES or NO_TEMPLATES."""
-    marked = with_words(read_tests(rows), config.least_texts)
+    marked = read_tests(rows, config)
     variants, kept = arrange(marked.test, marked.n, marked.s)
     if not len(kept):
         return Refusal(Reason.NO_TEMPLATES, 0, 1, "tests of two texts or more, with both outcomes")

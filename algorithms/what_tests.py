@@ -30,7 +30,7 @@ class TestsConfig:
     __test__ = False  # no test of ours, whatever its name begins with
 
     effect_sd: tuple[float, ...] = (0.02, 0.05, 0.1, 0.2, 0.4)  # σ, log-odds; headlines differ by less than channels
-    seen: tuple[float, ...] = (5.0, 1.0, 1.0, 1.0, 1.0, 1.0)  # marks seen beforehand: without effect, then by σ
+    seen: tuple[float, ...] = (40.0, 0.25, 0.25, 0.25, 0.25, 0.25)  # marks seen beforehand: no effect, then by σ
     text_sd: float = 0.3  # scale of ω's half-normal prior, log-odds; .31 was measured
     rounds: int = 200  # of EM; it settles in a few dozen
 

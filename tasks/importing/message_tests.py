@@ -25,7 +25,8 @@ from tasks.importing.recipe import ROW_NUMBER, TESTS_PART, TestsRecipe
 def read_message_tests(path: Path, recipe: TestsRecipe, progress: Progress = no_progress) -> pl.DataFrame:
     """Read, map and validate the whole file. Raises MappingError with the first fault, in one sentence.
 
-    Returns one row a variant, in order: tenant (its name), test, text, shown, converted, tested_at, HEADLINE_FEATURES.
+    Returns one row a variant, in order of first appearance: tenant (its name), test, text, shown, converted, tested_at
+    and HEADLINE_FEATURES.
     """
     with open_rows(path, recipe.source, progress) as connection:
         wanted = _mapping(recipe)
@@ -107,8 +108,10 @@ def _variants(rows: pl.DataFrame, recipe: TestsRecipe) -> pl.DataFrame:
             shown=pl.col(_place("shown")).sum().cast(pl.Int64),
             converted=pl.col(_place("converted")).sum().cast(pl.Int64),
             tested_at=pl.col("at").max(),
+            first=pl.col(ROW_NUMBER).min(),
         )
-        .sort("tenant", "test", "text")
+        .sort("first")
+        .drop("first")
     )
     flags = [tuple(headline_features(text).values()) for text in found["text"]]
     marks = pl.DataFrame(flags, schema=dict.fromkeys(HEADLINE_FEATURES, pl.Boolean()), orient="row")

@@ -65,10 +65,10 @@ def test_columns_in_any_order_and_texts_with_quotes_and_lines(tmp_path: Path) ->
     variants = read(tmp_path)
     assert variants.columns == ["tenant", "test", "text", "shown", "converted", "tested_at", *HEADLINE_FEATURES]
     assert variants.select("test", "text", "shown", "converted").rows() == [
-        ("t1", "Plain", 300, 3),
-        ("t1", "Two\nlines", 200, 7),
         ("t1", 'Who knew, "Sam"?', 100, 5),
+        ("t1", "Two\nlines", 200, 7),
         ("t2", "Plain", 150, 1),
+        ("t1", "Plain", 300, 3),
     ]
     assert variants["tested_at"].null_count() == 4
     for row in variants.iter_rows(named=True):
