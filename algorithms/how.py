@@ -27,7 +27,7 @@ from algorithms.evidence import (
     EvidenceConfig,
     LevelCounts,
     compare,
-    learn_pi1,
+    learn_p_real,
     log_bayes_factors,
 )
 from algorithms.evidence.kernels import Kernel, independent, next_channels
@@ -109,7 +109,7 @@ def population(config: HowConfig, summary: pl.DataFrame, context: LearningContex
     most = max(map(len, log_bfs.values()))
     if most < MIN_PATTERNS:
         return Refusal(Reason.TOO_FEW_OUTCOMES, most, MIN_PATTERNS, "tenants with enough outcomes")
-    content = {"pi1": {name: learn_pi1(found) for name, found in log_bfs.items()}, "tenants": most}
+    content = {"pi1": {name: learn_p_real(found) for name, found in log_bfs.items()}, "tenants": most}
     return Prior(NAME, rounded(content), context.as_of)
 
 

@@ -31,6 +31,7 @@ from algorithms.evidence import (
     learn_p_real,
 )
 from algorithms.evidence.kernels import independent
+from algorithms.evidence.memo import Memo
 from algorithms.exposures import BLOCK_DAYS, FIRST_MONDAY
 from algorithms.level_gate import LevelGateConfig, described, judge_levels
 from algorithms.threads import one_thread
@@ -167,10 +168,19 @@ def _together(config: WhatConfig, summary: pl.DataFrame) -> Iterator[list[Asked]
 
 
 def _asked(config: WhatConfig, tenant: Messages) -> Asked:
+    """A tenant's statistics; the population and the findings of one run ask for the same."""
     if tenant.texts is None:
         return Asked(tenant, None, {})
-    spread, features = level_statistics(tenant.texts, config.text_prior, config.evidence)
-    return Asked(tenant, spread, features)
+    key = f"{tenant.digest} {content_hash(_settings(config))}".encode()
+    known = _STATISTICS.recall(key)
+    if known is None:
+        known = level_statistics(tenant.texts, config.text_prior, config.evidence)
+        _STATISTICS.remember(key, known)
+    return Asked(tenant, *known)
+
+
+_STATISTICS: Memo[tuple[Spread, dict[str, Statistics]]] = Memo(5_000)
+"""Of about 20 kB a tenant."""
 
 
 def _answers(config: WhatConfig, some: Sequence[Asked]) -> list[dict[str, Result]]:

@@ -12,7 +12,6 @@ with a `Comparison`: shrunk gains, intervals, calibrated confidence. docs/eviden
 from algorithms.evidence.compare import Compared, compare, compare_statistics, log_bayes_factors, refusal_of
 from algorithms.evidence.config import EvidenceConfig
 from algorithms.evidence.population import MIN_PATTERNS, P_REAL, learn_p_real
-from algorithms.evidence.population import learn_p_real as learn_pi1  # the name that the learners call it by
 from algorithms.evidence.statistics import LevelCounts, Statistics, gather, score_statistics
 
 __all__ = [
@@ -26,7 +25,6 @@ __all__ = [
     "compare_statistics",
     "gather",
     "learn_p_real",
-    "learn_pi1",
     "log_bayes_factors",
     "refusal_of",
     "score_statistics",

@@ -139,7 +139,7 @@ def _posteriors(
             continue
         question = _question(one, kernel, 0.0 if is_random else config.residual_sd)
         key = memo.key_of(question, config)
-        known = memo.recall(key)
+        known = memo.SLABS.recall(key)
         if known:
             found[index] = known
         else:
@@ -152,7 +152,7 @@ def _posteriors(
                 part = waiting[start : start + chunk]
                 answers = slabs([question for _, _, question in part], config)
                 for (index, key, _), slab in zip(part, answers, strict=True):
-                    memo.remember(key, slab)
+                    memo.SLABS.remember(key, slab)
                     found[index] = slab
     return [found[index] for index in range(len(statistics))]
 

@@ -9,6 +9,7 @@ import threading
 from collections import OrderedDict
 from functools import lru_cache
 from hashlib import sha256
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -18,8 +19,38 @@ from algorithms.evidence.posterior import Question, Slab
 KEPT = 20_000
 """Posteriors remembered; at five levels about 20 MB, at a hundred 100 MB."""
 
-_lock = threading.Lock()
-_slabs: OrderedDict[bytes, Slab] = OrderedDict()
+V = TypeVar("V")
+
+
+class Memo(Generic[V]):
+    """Answers by key. Keys must say everything that the answer follows from."""
+
+    def __init__(self, kept: int) -> None:
+        self._kept = kept
+        self._lock = threading.Lock()
+        self._answers: OrderedDict[bytes, V] = OrderedDict()
+
+    def recall(self, key: bytes) -> V | None:
+        with self._lock:
+            answer = self._answers.get(key)
+            if answer is not None:
+                self._answers.move_to_end(key)
+            return answer
+
+    def remember(self, key: bytes, answer: V) -> None:
+        with self._lock:
+            self._answers[key] = answer
+            self._answers.move_to_end(key)
+            while len(self._answers) > self._kept:
+                self._answers.popitem(last=False)
+
+    def forget(self) -> None:
+        """Start anew, as a fresh process would."""
+        with self._lock:
+            self._answers.clear()
+
+
+SLABS: Memo[Slab] = Memo(KEPT)
 
 
 def key_of(question: Question, config: EvidenceConfig) -> bytes:
@@ -28,28 +59,6 @@ def key_of(question: Question, config: EvidenceConfig) -> bytes:
     for array in (question.u, question.v, question.factor, question.mix, question.seen, question.groups):
         digest.update(np.ascontiguousarray(array).data)
     return digest.digest()
-
-
-def recall(key: bytes) -> Slab | None:
-    with _lock:
-        slab = _slabs.get(key)
-        if slab is not None:
-            _slabs.move_to_end(key)
-        return slab
-
-
-def remember(key: bytes, slab: Slab) -> None:
-    with _lock:
-        _slabs[key] = slab
-        _slabs.move_to_end(key)
-        while len(_slabs) > KEPT:
-            _slabs.popitem(last=False)
-
-
-def forget() -> None:
-    """Start anew, as a fresh process would."""
-    with _lock:
-        _slabs.clear()
 
 
 _written = lru_cache(maxsize=64)(repr)

@@ -303,10 +303,10 @@ def test_same_bytes_alone_in_a_crowd_twice_and_from_memory() -> None:
     def written(found: Sequence[Compared]) -> list[bytes]:
         return [canonical_json([one.comparison.to_payload(), one.diagnostics()]) for one in found]
 
-    memo.forget()
+    memo.SLABS.forget()
     alone = [written([answer(counts)])[0] for counts in crowd]
     remembered = written(answers(crowd))
-    memo.forget()
+    memo.SLABS.forget()
     together = written(answers(crowd))
     assert alone == remembered == together
 
