@@ -10,7 +10,7 @@ import altair as alt
 from contracts.levels import Comparison, Level
 from contracts.when import WEEKDAYS, hour_of_week
 from reports import words
-from reports.charts import LIGHT, PANEL, ROW, Figure, data, panel_width, reference_line, rows_axis
+from reports.charts import LIGHT, PANEL, ROW, Figure, colours, data, panel_width, reference_line, rows_axis
 from reports.levels import Effects, interval, odds, spoken
 from reports.planted import gains
 
@@ -68,7 +68,7 @@ def intervals(title: str, shown: Sequence[Shown], panel: float = PANEL) -> Figur
         alt.X(f"{field}:Q", title="change of the odds", axis=axis) for field in ("gain", "low", "planted")
     )
     base = alt.Chart(data(rows))
-    colour = alt.condition("datum.claimed", alt.value(LIGHT["learned"]), alt.value(LIGHT["default"]))
+    colour = alt.Color("standing:N", scale=colours(("claimed", "silent"), ("learned", "default")), legend=None)
     chart = alt.layer(
         reference_line(x, 0.0),
         base.mark_rule(strokeWidth=4, opacity=0.4).encode(x=low, x2="high:Q", y=y, color=colour),
@@ -134,7 +134,7 @@ def _row(name: str, level: Level, comparison: Comparison, truth: float | None) -
         "low": odds(low),
         "high": odds(high),
         "sure": low > 0 or high < 0,
-        "claimed": comparison.claimed,
+        "standing": "claimed" if comparison.claimed else "silent",
         "planted": None if truth is None else odds(truth),
     }
 

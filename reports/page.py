@@ -35,12 +35,6 @@ GATES = {
 """Confidence at which a learner's patterns are published: the mark in the table's meters."""
 
 
-EVIDENCE = (
-    "Every tenant that was judged. More outcomes allow more confidence, and only where there is something to find. The "
-    "dashed line is where patterns are published. Refused and quarantined tenants have no confidence; the table says "
-    "why."
-)
-
 MOST_OPEN = 30
 """Rows of a table that are open from the start; the rest unfold."""
 
@@ -103,10 +97,9 @@ def html(record: ReportInput) -> str:
             comparison=comparison,
             comparison_in_words=truth.in_words(comparison) if comparison else "",
             claims=claims,
-            claims_in_words=truth.claims_in_words(claims) if _level_learners(record) else "",
+            claims_in_words=truth.claims_in_words(claims) if _asks_levels(record) else "",
             components=list(words.COMPONENT_NAMES.values()),
-            evidence=evidence(record),
-            evidence_in_words=EVIDENCE,
+            evidence=_evidence(record),
             quality=_quality(record),
             run_sections=_run_sections(record),
             inline=_numbered_svg(),
@@ -119,8 +112,9 @@ def chapters(record: ReportInput) -> list[Chapter]:
     return [CHAPTERS[name](record) for name in learners(record.report) if name in CHAPTERS]
 
 
-def _level_learners(record: ReportInput) -> bool:
-    return any(name in truth.READERS for name in learners(record.report))
+def _asks_levels(record: ReportInput) -> bool:
+    """Whether the run asked a simulated world about texts, hours or channels."""
+    return record.simulated and any(name in truth.READERS for name in learners(record.report))
 
 
 @cache
@@ -199,7 +193,7 @@ def _left_out(left: Quarantined) -> Row:
     return Row(left.tenant, (), why)
 
 
-def evidence(record: ReportInput) -> list[Figure]:
+def _evidence(record: ReportInput) -> list[Figure]:
     """Evidence and confidence of all tenants, a picture a learner."""
     judged = [o for o in record.report.outcomes if words.finite(o.confidence) and o.outcomes > 0]
     return [

@@ -72,7 +72,9 @@ class Page(HTMLParser):
             cells[-1][-1] += data
 
     def column(self, section: str, number: int) -> list[str]:
-        return [row[number].strip() for row in self.rows[section][1:]]
+        """One column of a section's first table and what unfolds below it; heads left out."""
+        rows = self.rows[section]
+        return [row[number].strip() for row in rows if row[0] != rows[0][0]]
 
 
 @pytest.fixture(scope="module")
@@ -104,12 +106,9 @@ def test_names_every_tenant_exactly_once_in_the_table(record: ReportInput, seen:
 
 
 def test_tells_every_reason_in_words_with_the_number_that_decided(seen: Page) -> None:
-    said = dict(zip(seen.column("tenants", 0), seen.column("tenants", 3), strict=True))
+    said = dict(zip(seen.column("tenants", 0), seen.column("tenants", 1), strict=True))
     assert "Too few outcomes to learn from (3, wanted 10)" in said["Ember Coffee"]
-    assert (
-        "Not shown to be better than what is in force (confidence 80\u00a0%, wanted 90\u00a0%)"
-        in said["Lumen Analytics"]
-    )
+    assert re.search(r"held 80\s%Not shown to be better than what is in force", said["Lumen Analytics"])
     assert "7.2 % of touches have no channel" in said["Kestrel Logistics"]
     assert not any(reason.value in seen.text for reason in Reason if "_" in reason.value)
 
@@ -120,7 +119,7 @@ def test_shows_what_was_learned_beside_what_was_planted(seen: Page) -> None:
     assert judged["Ember Coffee"] == "rightly refused: too early"
     assert re.fullmatch(r"nearer the truth: 0\.\d\d off, the defaults 0\.\d\d", judged["Pinewood Clinics"])
     assert judged["Kestrel Logistics"] == "left out: its data is bad"
-    assert "no claim was false" in seen.text
+    assert "no claim about weights was false" in seen.text
 
 
 def test_restates_the_words_of_success(seen: Page) -> None:
@@ -199,6 +198,7 @@ def _spoiled(value: Any) -> Any:
 def test_needs_nothing_but_the_report(record: ReportInput) -> None:
     seen = Page(page.html(ReportInput(record.report)))
     assert len(seen.column("tenants", 0)) == 12
+    assert "Texts, hours and channels" not in seen.text
     assert "planted" not in seen.rows
     assert "simulated" not in seen.text
 
@@ -220,7 +220,7 @@ def test_a_second_run_shows_the_weights_that_stay_in_force(record: ReportInput) 
     report = replace(record.report, outcomes=(held,), quarantined=())
     text = page.html(replace(record, report=report, tenants={outcome.tenant_id: replace(tenant, said={"who": said})}))
     assert "Data quality 90" not in text
-    assert "in force: version 3" in text
+    assert "version 3 in force" in text
     assert "nothing new: same data" in text.lower()
 
 
