@@ -22,6 +22,8 @@ from contracts.what import Word
 PRIOR = 500.0
 """α0: words' worth of what the language says in general."""
 
+LEAST_WORDS = 2  # a word is ranked against others
+
 
 def rank_words(
     vocabulary: Sequence[str],
@@ -39,7 +41,7 @@ def rank_words(
     """
     texts = np.asarray(said.sum(axis=0)).ravel()
     listed = np.flatnonzero(texts >= least_texts)
-    if not len(listed) or not converted.sum():
+    if len(listed) < LEAST_WORDS or not converted.sum():
         return ()
     carried = said.T.tocsr()[listed].astype(np.float64)
     answered, silent = carried @ converted, carried @ (shown - converted)
