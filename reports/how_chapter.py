@@ -54,9 +54,9 @@ def _by_gain(comparison: Comparison) -> list[Level]:
 def _flows(tenants: list[Told[HowPattern]]) -> Section:
     shown, note = levels.answers(tenants, lambda pattern: pattern.next_channel, MOST_FLOWS)
     text = (
-        "Left: from the channel of one touch to that of the next, as wide as it was gone. Blue ways bring an outcome "
+        "From the channel of one touch to that of the next, each way as wide as it was gone. Blue ways bring outcomes "
         "more often than the other ways on from the same channel, brown ones less often; pale ones do not differ with "
-        "90 % probability. Right: the best next channel after each one, with its 90 % interval."
+        "90 % probability. Beside it, the best next channel after each one, with its 90 % interval."
     )
     return Section(
         "Which channel next",

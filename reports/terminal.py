@@ -17,7 +17,7 @@ from reports.records import ReportInput, by_tenant, learners
 STYLES = {"published": "green", "held": "yellow", "refused": "magenta", words.QUARANTINED: "red"}
 
 MOST_ROWS = 40
-"""Most tenants in a terminal's table; the page has all of them."""
+"""Most rows of a terminal's table; the page has all of them."""
 
 
 def summary(report: LearningReport) -> str:
@@ -51,8 +51,8 @@ def _mark(outcome: Outcome) -> Text:
     return Text(f"{word} {sure}".rstrip(f" {words.DASH}"), style=STYLES[word])
 
 
-def _more(tenants: int) -> list[RenderableType]:
-    hidden = tenants - MOST_ROWS
+def _more(rows: int) -> list[RenderableType]:
+    hidden = rows - MOST_ROWS
     return [Text(f"… and {hidden} more, all in the report", style="dim")] if hidden > 0 else []
 
 
@@ -111,7 +111,7 @@ def claims_beside_planted(record: ReportInput) -> RenderableType:
     table.add_column("Tenant")
     for name, justify in (("Claims", "left"), ("Learned", "right"), ("Planted", "right"), ("True?", "left")):
         table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    for claim in found:
+    for claim in found[:MOST_ROWS]:
         table.add_row(
             Text(claim.tenant, no_wrap=True, overflow="ellipsis"),
             Text(claim.in_words),
@@ -121,7 +121,7 @@ def claims_beside_planted(record: ReportInput) -> RenderableType:
         )
     legend = "Change of the odds of an outcome against the tenant's own mix."
     told = Text(truth.claims_in_words(found))
-    return Group(table, Text(legend, style="dim"), told) if found else told
+    return Group(table, *_more(len(found)), Text(legend, style="dim"), told) if found else told
 
 
 def _table() -> Table:

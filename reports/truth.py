@@ -73,8 +73,12 @@ def compare(record: ReportInput) -> list[Compared]:
 
 
 def claims(record: ReportInput) -> list[Claim]:
-    """Every claim of WHAT, WHEN and HOW that is in force for a simulated tenant, beside what was planted."""
-    return [claim for name, read in READERS.items() for claim in planted.claims(name, levels.told(record, name, read))]
+    """Every claim of WHAT, WHEN and HOW that is in force for a simulated tenant, beside what was planted.
+
+    False ones come first: where a table is cut, they stay.
+    """
+    found = [claim for name, read in READERS.items() for claim in planted.claims(name, levels.told(record, name, read))]
+    return sorted(found, key=lambda claim: claim.right)
 
 
 def claims_in_words(found: list[Claim]) -> str:

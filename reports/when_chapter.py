@@ -38,9 +38,9 @@ def chapter(record: ReportInput) -> Chapter:
 def _weeks(tenants: list[Told[WhenPattern]]) -> Section:
     shown, note = levels.answers(tenants, lambda pattern: pattern.hours, MOST_WEEKS)
     text = (
-        "Left: each cell is an hour of the week on the lead's clock. Blue hours bring an outcome more often than "
+        "Each cell is an hour of the week on the lead's clock. Blue hours bring an outcome more often than "
         "today's mix of hours, brown ones less often, the deeper the more. A ring marks hours that differ from the mix "
-        "with 90 % probability, the frame the hour that engines are told to prefer. Right: the best hours and the "
+        "with 90 % probability, the frame the hour that engines are told to prefer. Beside it, the best hours and the "
         "worst with their 90 % intervals, filled where “no difference” is left out."
     )
     return Section(

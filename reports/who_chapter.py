@@ -73,9 +73,9 @@ def _proof(stories: list[Story]) -> Section:
         figures.append(who_figures.lifts(sorted(lifted[:MOST_ROWS], key=_published_and_best_first)))
     text = (
         "Each block of later leads is scored with weights learned only from what was known before it began. "
-        "Left: how much better the learned weights rank those leads than the weights in force. The bar holds the next "
-        "period's gain with 90 % probability; the small ticks are single blocks. "
-        "Right: how many times as often the top fifth converts as all leads, with a 90 % interval; "
+        "The first picture: how much better the learned weights rank those leads than the weights in force. The bar "
+        "holds the next period's gain with 90 % probability; the small ticks are single blocks. "
+        "The second: how many times as often the top fifth converts as all leads, with a 90 % interval; "
         "the grey tick is the same for the weights in force."
     )
     most = max(len(gained), len(lifted))

@@ -26,6 +26,13 @@ DARK = ("--force-dark-mode", "--blink-settings=preferredColorScheme=0")
 
 SECONDS = 90
 
+PIECES, TALL = 8, 2_800
+"""Pictures of a report, and the pixels of each: one of all of it would be longer than browsers draw."""
+
+WINDOW = """<body style="margin:0;overflow:hidden"><iframe src="{address}" style="position:absolute;top:-{top}px;
+border:0;width:{width}px;height:40000px"></iframe>"""
+"""Shows a page from `top` on: a page that is scrolled there itself comes out blank."""
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -44,7 +51,7 @@ def main() -> None:
     browser = _browser()
     folder = loaded.root / "look"
     folder.mkdir(parents=True, exist_ok=True)
-    looks = [*_report(loaded.reports_home / "latest.html"), *_prefect(loaded)]
+    looks = [*_report(loaded.reports_home / "latest.html", folder), *_prefect(loaded)]
     if not looks:
         raise UserError("there is no report and no running server to look at", do="Run `learnback demo` first")
     for look in looks:
@@ -62,13 +69,15 @@ def _browser() -> str:
     return found
 
 
-def _report(page: Path) -> Iterator[Look]:
+def _report(page: Path, folder: Path) -> Iterator[Look]:
     if not page.exists():
         print(f"No report at {page}: `learnback demo` or `learnback learn` writes one.", file=sys.stderr)
         return
-    yield Look("report", page.as_uri(), 1150, 6000)
-    yield Look("report-dark", page.as_uri(), 1150, 6000, DARK)
-    yield Look("report-narrow", page.as_uri(), 500, 13_000)
+    for name, width, flags in (("report", 1150, ()), ("report-dark", 1150, DARK), ("report-narrow", 500, ())):
+        for piece in range(PIECES):
+            window = folder / f"window-{width}-{piece}.html"
+            window.write_text(WINDOW.format(address=page.as_uri(), width=width, top=piece * TALL), encoding="utf-8")
+            yield Look(f"{name}-{piece}", window.as_uri(), width, TALL, flags)
 
 
 def _prefect(loaded: settings.Settings) -> Iterator[Look]:
@@ -83,6 +92,10 @@ def _prefect(loaded: settings.Settings) -> Iterator[Look]:
         address = f"{handle.ui_url}/runs/flow-run/{run['id']}"
         yield Look("prefect-run", address, 1400, 1200)
         yield Look("prefect-run-artifacts", f"{address}?tab=Artifacts", 1400, 1200)
+    told = prefect_status.ask(handle.api_url, "/artifacts/filter", {"sort": "CREATED_DESC", "limit": 20})
+    newest = next((artifact for artifact in told if artifact["key"] == "learning-report"), None)
+    if newest:
+        yield Look("prefect-learning-report", f"{handle.ui_url}/artifacts/artifact/{newest['id']}", 1400, 12_000)
 
 
 def _shoot(browser: str, look: Look, target: Path) -> Path:
