@@ -1,9 +1,11 @@
 """Which touches were at risk of an outcome, what came before each, and what came of it? One pass for every learner.
 
 An exposure is a touch of a lead that had not converted before it. Its outcome is the lead's conversion, or the early
-outcome that its tenant declares, before the next touch or within seven days, whichever is first; then it is resolved,
-and only resolved exposures are counted. This is the discrete-time hazard set-up (Singer and Willett 1993): the chance
-of an outcome at each touch, given none before.
+outcome that its tenant declares, before the next touch or within seven days, whichever is first. This is the
+discrete-time hazard set-up (Singer and Willett 1993): the chance of an outcome at each touch, given none before.
+
+Touches count once their seven days have passed, and paths once their lead's horizon has, also where an outcome came
+earlier: counting outcomes at once, and their absence later, would fill the newest days with outcomes.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ EXPOSURES = pl.Schema(
         "previous": pl.Enum((*CHANNELS, NO_CHANNEL)),
         "gap_days": pl.Float32(),  # since the touch before; null at a first touch
         "outcome": pl.Boolean(),
-        "closed": pl.Boolean(),  # last row of a lead that is resolved and began within the blocks
+        "closed": pl.Boolean(),  # last row of a lead whose horizon has passed and that began within the blocks
         "block": pl.Int16(),
         "stratum": pl.Int8(),  # decile of the score as logged at the touch
         "policy": pl.Categorical(),  # "" where none was logged
@@ -87,10 +89,8 @@ def make(extracts: Mapping[str, pl.LazyFrame], context: LearningContext) -> pl.D
 
 
 def _leads(leads: pl.LazyFrame, tenants: pl.LazyFrame, as_of: datetime) -> pl.LazyFrame:
-    """One row a lead, numbered by tenant and id. path_known: it is resolved, and began within the blocks."""
-    resolved = pl.col("converted_at").is_not_null() | (
-        pl.col("created_at") + pl.duration(days=pl.col("horizon_days")) <= as_of
-    )
+    """One row a lead, numbered by tenant and id. path_known: its horizon has passed, and it began within the blocks."""
+    resolved = pl.col("created_at") + pl.duration(days=pl.col("horizon_days")) <= as_of
     return (
         _with_optional(leads, _LEAD)
         .join(tenants.select("tenant_id", "horizon_days", _declared(tenants)), on="tenant_id", how="inner")
@@ -190,12 +190,11 @@ def _answers() -> dict[str, pl.Expr]:
 
 
 def _kept(as_of: datetime) -> tuple[pl.Expr, ...]:
-    """`kept`: the touch was at risk, its outcome is resolved, it lies in the blocks, and its channel is known."""
+    """`kept`: the touch was at risk, its days have passed, it lies in the blocks, and its channel is known."""
     waited = pl.col("occurred_at") + pl.duration(days=RESPONSE_DAYS) <= as_of
     at_risk = (pl.col("converted_at") > pl.col("occurred_at")).fill_null(value=True)
-    resolved = pl.col("outcome") | pl.col("after").is_not_null() | waited
     recent = _block("occurred_at") > block_of(as_of) - BLOCKS
-    return ((at_risk & resolved & recent & pl.col("channel").is_not_null()).alias("kept"),)
+    return ((at_risk & waited & recent & pl.col("channel").is_not_null()).alias("kept"),)
 
 
 def _columns() -> tuple[pl.Expr, ...]:

@@ -6,6 +6,7 @@ it. Counts stay integers, so the result depends on the counts alone and not on h
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -21,31 +22,43 @@ def segments(amounts: Ints, at_least: int, groups: Sequence[int] | None = None) 
     amounts: (..., N, D); a segment is full when each of its D sums reaches `at_least`. groups: (N,), neighbours of
     unlike group are never joined; a group that holds less than `at_least` is a segment by itself.
     """
-    *batch, length, _ = amounts.shape
-    ids = np.zeros((*batch, length), np.int64)
-    current = np.zeros(batch, np.int64)
-    for start, end in _runs(length, groups):
-        first, held = current.copy(), np.zeros_like(amounts[..., 0, :])
+    *batch, length, dimensions = amounts.shape
+    runs = _runs(length, groups)
+    rows = amounts.reshape(-1, length, dimensions).tolist()  # a walk has no use for arrays
+    ids = [_walk(row, at_least, runs) for row in rows]
+    return np.array(ids, np.int64).reshape(*batch, length)
+
+
+def _walk(amounts: list[list[int]], at_least: int, runs: Sequence[tuple[int, int]]) -> list[int]:
+    """`segments` of one row of neighbours."""
+    ids = [0] * len(amounts)
+    segment = 0
+    for start, end in runs:
+        first, begun = segment, start
+        held = [0] * len(amounts[0])
         for item in range(start, end):
-            ids[..., item] = current
-            held += amounts[..., item, :]
-            full = (held >= at_least).all(axis=-1)
-            current = current + full
-            held[full] = 0
-        last = np.maximum(current - 1, first)  # leftovers join the segment before them, if their group has one
-        ids[..., start:end] = np.minimum(ids[..., start:end], last[..., None])
-        current = last + 1
+            ids[item] = segment
+            held = [have + more for have, more in zip(held, amounts[item], strict=True)]
+            if min(held) >= at_least:
+                segment, begun, held = segment + 1, item + 1, [0] * len(held)
+        if begun < end and segment > first:  # leftovers join the segment before them, if their group has one
+            ids[begun:end] = [segment - 1] * (end - begun)
+        elif begun < end:
+            segment += 1
     return ids
 
 
 def joined(counts: Ints, ids: Ints) -> Ints:
     """Sum (..., N, K) counts over the segments (..., N): (..., most segments, K), zero where there are fewer."""
     *batch, length, levels = counts.shape
-    summed = np.zeros((*batch, int(ids.max(initial=-1)) + 1, levels), np.int64)
-    where = tuple(np.indices(batch, sparse=True))
-    for item in range(length):
-        summed[(*where, ids[..., item])] += counts[..., item, :]
-    return summed
+    most = int(ids.max(initial=-1)) + 1
+    rows = np.arange(math.prod(batch))[:, None] * most + ids.reshape(-1, length)
+    place = rows.ravel()
+    summed = np.zeros((math.prod(batch) * most, levels), np.int64)
+    if place.size:
+        begins = np.flatnonzero(np.diff(place, prepend=-1))  # segments ascend, so that each is one run
+        summed[place[begins]] = np.add.reduceat(counts.reshape(-1, levels), begins, axis=0)
+    return summed.reshape(*batch, most, levels)
 
 
 def _runs(length: int, groups: Sequence[int] | None) -> list[tuple[int, int]]:

@@ -64,10 +64,10 @@ def twin_row(
     outcome = any(moment is not None and at < moment <= until for moment in moments)
     if converted is not None and converted <= at:
         return None
-    if not (outcome or after or at + RESPONSE_DAYS * DAY <= AS_OF) or block_of(at) <= block_of(AS_OF) - BLOCKS:
+    if at + RESPONSE_DAYS * DAY > AS_OF or block_of(at) <= block_of(AS_OF) - BLOCKS:
         return None
     local = at.astimezone(ZoneInfo(lead["time_zone"])) if lead["time_zone"] else None
-    known = converted is not None or lead["created_at"] + tenant["horizon_days"] * DAY <= AS_OF
+    known = lead["created_at"] + tenant["horizon_days"] * DAY <= AS_OF
     return {
         "tenant_id": lead["tenant_id"],
         "step": touch["touch_number"],
@@ -155,7 +155,7 @@ def one_lead(moments: list[datetime], converted: datetime | None = None) -> dict
         ([20, 10], 11, [False]),  # nine days after the first touch, and before the second: nobody's outcome
         ([20, 19], 18, [False, True]),
         ([20, 6], None, [False]),  # the last touch may still bring an outcome
-        ([20, 6], 5, [False, True]),  # it brought one: resolved early
+        ([20, 6], 5, [False]),  # it brought one, and others of its day may yet: it counts with them
         ([20, 7], None, [False, False]),
         ([20, 20], None, [False, False]),  # a tie in time, broken by id
     ],
