@@ -181,7 +181,7 @@ def test_the_lake_answers_sql(agency: Agency) -> None:
     assert agency.shell("sql", query).out.split()[:2] == ["name", "won"]
     wide = agency.shell("sql", "SELECT * FROM leads LIMIT 3").out
     assert len(wide.splitlines()) == 4  # a pipe gets a row a line, however long
-    assert {"tenants", "leads", "touches"} == {row["table_name"] for row in agency.json("sql")}
+    assert {"tenants", "leads", "touches"} <= {row["table_name"] for row in agency.json("sql")}
 
 
 def test_the_newest_report_is_named(agency: Agency) -> None:
