@@ -10,7 +10,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from algorithms import registry
-from contracts.learning import Finding, Learner, LearningContext, Prior, PriorBook
+from contracts.learning import Finding, LearningContext, Prior, PriorBook
 from contracts.refusal import Refusal
 from contracts.runs import group_of
 from store import priors
@@ -38,7 +38,7 @@ class Findings:
 def learn(run: Run, checked: Checked, summaries: Summaries) -> Findings:
     """A finding or a refusal for every tenant and learner."""
     with stage(run, "learn", "Learning"):
-        books = {learner.name: _priors(run, learner, checked.consenting, summaries) for learner in run.learners}
+        books = _priors(run, checked.consenting, summaries)
         futures = [
             (name, learn_slice.submit(whole(run), whole(summaries), name, group, whole(books[name])))
             for name in run.learner_names
@@ -50,17 +50,24 @@ def learn(run: Run, checked: Checked, summaries: Summaries) -> Findings:
         return Findings(said, books)
 
 
-def _priors(run: Run, learner: Learner, consenting: frozenset[UUID], summaries: Summaries) -> PriorBook:
-    """The learner's priors as they stand for this run; a run of some tenants reads them and never relearns them."""
-    book = priors.read(store(run.settings), learner.name, as_of=run.as_of)
-    if learner.population is None or run.only is not None:
-        return book
-    learned = learn_population.submit(
-        whole(run), whole(summaries), learner.name, whole(consenting), whole(book)
-    ).result()
+def _priors(run: Run, consenting: frozenset[UUID], summaries: Summaries) -> dict[str, PriorBook]:
+    """Each learner's priors as they stand for this run; a run of some tenants reads them and never relearns them."""
+    books = {name: priors.read(store(run.settings), name, as_of=run.as_of) for name in run.learner_names}
+    futures = {
+        learner.name: learn_population.submit(
+            whole(run), whole(summaries), learner.name, whole(consenting), whole(books[learner.name])
+        )
+        for learner in run.learners
+        if learner.population is not None and run.only is None
+    }
+    return books | {name: _with_prior(run, name, future.result(), books[name]) for name, future in futures.items()}
+
+
+def _with_prior(run: Run, name: str, learned: Prior | Refusal, book: PriorBook) -> PriorBook:
+    """The book with what the population taught; as it was where that was too little."""
     if isinstance(learned, Refusal):
         got = f"{learned.got:g} {learned.detail or 'outcomes'}, wanted {learned.wanted:g}"
-        log.info("Population prior of %s: not learned (%s)", learner.name, got)
+        log.info("Population prior of %s: not learned (%s)", name, got)
         return book
     if not run.dry_run:
         priors.record(store(run.settings), learned, run_id=run.id)
