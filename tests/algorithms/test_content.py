@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -40,6 +41,16 @@ def test_lexicons_know_the_simulated_levels_and_say_nothing_twice(name: str) -> 
     assert len(phrases) == len(set(phrases))
     assert all(phrase == phrase.lower() for phrase in phrases)
     assert all(len(word) > 4 for phrase in phrases for word in phrase.split() if word.endswith("*"))
+
+
+def test_every_word_of_the_lexicons_is_documented() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "what.md").read_text(encoding="utf-8")
+    listed = {
+        entry.strip(" .|") for line in page.splitlines() for cell in line.split("|") for entry in cell.split(" · ")
+    }
+    phrases = [phrase for lexicon in LEXICONS.values() for level in lexicon.values() for phrase in level]
+    others = (words.YOU, words.SUPERLATIVES, words.NEGATIVES, words.PERSONS, words.DEIXIS)
+    assert [phrase for phrase in (*phrases, *(word for each in others for word in each)) if phrase not in listed] == []
 
 
 @pytest.mark.parametrize(

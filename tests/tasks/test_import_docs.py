@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.importing import parse_recipe
+from tasks.importing import parse_recipe, parse_tests_recipe, read_message_tests
 from tests.tasks.importing_files import read
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "import.md"
@@ -41,3 +41,11 @@ def test_the_components_of_the_guide_fit_its_template(tmp_path):
 def test_the_order_of_the_guide_is_a_recipe():
     ordered = next(snippet for snippet in snippets() if "order_by" in snippet)
     assert parse_recipe('[tenant]\nname = "Acme"\n' + ordered, "guide").synthetic_time
+
+
+def test_the_message_tests_of_the_guide_import_as_they_stand(tmp_path):
+    recipe = next(snippet for snippet in snippets() if "[message_test]" in snippet)
+    path = tmp_path / "headlines.csv"
+    path.write_text("Headline;Impressions;Clicks;Test ID;Image;Ended\nWho knew?;100;3;7;cat;2025-07-01\n")
+    variants = read_message_tests(path, parse_tests_recipe('[tenant]\nname = "Acme"\n' + recipe, "guide"))
+    assert variants.select("test", "text", "shown", "converted").rows() == [("7/cat", "Who knew?", 100, 3)]
