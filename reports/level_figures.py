@@ -29,7 +29,7 @@ LEGEND = tuple(
     )
 )
 
-CLAIMED = (("learned", "dot", "claimed: engines act on it"), ("default", "ring", "not claimed"))
+CLAIMED = (("learned", "dot", "claimed, so engines act on it"), ("default", "ring", "not claimed"))
 PLANTED = (("planted", "diamond", "planted truth"),)
 RING = (("ink", "ring", "better or worse than the mix, with 90 %"), ("ink", "frame", "claimed best"))
 

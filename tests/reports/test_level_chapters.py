@@ -274,7 +274,7 @@ def test_prefects_artifact_shows_all_four_patterns(record: ReportInput) -> None:
         "![Gain of every hour of the week for", "![Which channel follows which for", "best next: linkedin first",
     ):  # fmt: skip
         assert described in written
-    assert "Blue dot: claimed: engines act on it; grey ring: not claimed" in written
+    assert "Blue dot: claimed, so engines act on it; grey ring: not claimed" in written
     assert "| hour: Tuesday 10:00 | +101\u00a0% | +99\u00a0% | yes |" in written
 
 
