@@ -212,10 +212,20 @@ def _weighed(config: WhatConfig, one: Asked, results: Mapping[str, Result], p_re
             [one.features[name]],
             independent,
             randomised=[one.randomised],
-            pi1=float(expit(logit(chance) - result.log_bf)),  # the prior at which this evidence gives that chance
+            pi1=_prior_of(float(chance), result.log_bf),
             config=config.evidence,
         )
     return weighed
+
+
+def _prior_of(chance: float, log_bf: float) -> float:
+    """The prior at which this evidence gives that chance. What is certain within rounding has one, too."""
+    inner = min(max(chance, CERTAIN), 1.0 - CERTAIN)
+    return min(max(float(expit(logit(inner) - log_bf)), CERTAIN), 1.0 - CERTAIN)
+
+
+CERTAIN = 1e-12
+"""A chance nearer than this to 0 or 1 is rounding."""
 
 
 def _finding(

@@ -85,14 +85,15 @@ class Effects:
 
     @property
     def p_real(self) -> Floats:
-        real: Floats = 1.0 - self.share[:, 0]
+        real: Floats = np.clip(1.0 - self.share[:, 0], 0.0, 1.0)  # sums of shares miss 1 by rounding
         return real
 
     @property
     def p_above(self) -> Floats:
         """P(there is an effect, and it is above 0)."""
-        above: Floats = (self.share[:, 1:] * ndtr(self.mean / np.sqrt(self.variance))).sum(axis=1)
-        return above
+        above = (self.share[:, 1:] * ndtr(self.mean / np.sqrt(self.variance))).sum(axis=1)
+        within: Floats = np.minimum(above, self.p_real)
+        return within
 
     @property
     def confidence(self) -> Floats:

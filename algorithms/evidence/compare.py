@@ -224,4 +224,4 @@ def _p_best(one: Statistics, slab: Slab, p_real: float) -> Floats:
     groups = _groups(one)
     size, touches = np.bincount(groups), np.bincount(groups, weights=one.n)
     chance: Floats = (p_real * slab.p_best + (1.0 - p_real) / size[groups]) * (touches / one.n.sum())[groups]
-    return chance
+    return np.minimum(chance, 1.0)

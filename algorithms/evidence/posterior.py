@@ -114,9 +114,9 @@ def slabs(questions: Sequence[Question], config: EvidenceConfig) -> list[Slab]:
         "top": top,
         "low": low,
         "high": high,
-        "p_better": _averaged(weight, _positive(mean, ahead)),
+        "p_better": np.clip(_averaged(weight, _positive(mean, ahead)), 0.0, 1.0),  # weights sum to 1 within rounding
         "p_best": np.stack(p_best),
-        "p_top_beats": _averaged(weight, _positive(beats, beats_ahead)),
+        "p_top_beats": np.clip(_averaged(weight, _positive(beats, beats_ahead)), 0.0, 1.0),
         "below": _newest_below(u[:, -1], v[:, -1], against_mix, config),
         "omega": weight.sum(axis=2) @ np.array(config.drift_sd),
         "omega_none": np.exp(grid.log_none - logsumexp(grid.log_none, axis=1, keepdims=True))

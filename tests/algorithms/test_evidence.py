@@ -376,3 +376,22 @@ def test_settings_that_make_no_sense_are_named() -> None:
         EvidenceConfig(effect_weights=(0.5, 0.5, 0.5, 0.5))
     with pytest.raises(ValueError, match="first drift is none"):
         EvidenceConfig(drift_sd=(0.1,), drift_weights=(1.0,))
+
+
+def test_overwhelming_evidence_stays_a_probability() -> None:
+    """Mixture weights sum to one within rounding, and no probability may show it."""
+    rng = np.random.default_rng(5)
+    levels = 5
+    n = np.full((8, 10, levels), 4_000, np.int64)
+    rate = np.array([0.05, 0.1, 0.2, 0.4, 0.6])
+    counts = [
+        LevelCounts(tuple(map(str, range(levels))), n, rng.binomial(n, np.roll(rate, turn)).astype(np.int64))
+        for turn in range(levels)
+    ]
+    for found in compare("arms", counts, kernels.independent, randomised=[True] * levels):
+        assert isinstance(found, Compared)
+        assert found.comparison.confidence > 0.999
+        for level in found.comparison.levels:
+            assert 0.0 <= level.p_better <= 1.0
+            assert 0.0 <= level.p_best <= 1.0
+        assert all(0.0 <= chance <= 1.0 for chance in found.p_top_beats.values())

@@ -110,8 +110,17 @@ def test_marks_that_no_test_compares_keep_the_prior() -> None:
     assert effects.effect[1] > 0.0
     shares = effects.share.sum(axis=1)
     np.testing.assert_allclose(shares, 1.0)
-    np.testing.assert_allclose(effects.p_above + (effects.p_real - effects.p_above), effects.p_real)
     assert (effects.confidence <= effects.p_real + 1e-12).all()
+
+
+def test_however_much_is_known_probabilities_stay_probabilities() -> None:
+    rng = np.random.default_rng(5)
+    v = rng.uniform(1e3, 1e7, 300)
+    effects = learn_effects(v * rng.normal(0, 0.2, 300), v, CONFIG)
+    for probability in (effects.p_real, effects.p_above, effects.confidence):
+        assert probability.min() >= 0.0
+        assert probability.max() <= 1.0
+    assert (effects.confidence <= effects.p_real).all()
 
 
 def test_the_order_of_rows_does_not_matter() -> None:
