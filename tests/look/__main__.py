@@ -26,8 +26,8 @@ DARK = ("--force-dark-mode", "--blink-settings=preferredColorScheme=0")
 
 SECONDS = 90
 
-PIECES, TALL = 8, 2_800
-"""Pictures of a report, and the pixels of each: one of all of it would be longer than browsers draw."""
+PIECES = 8
+"""Pictures of a report: one of all of it would be longer than browsers draw."""
 
 WINDOW = """<body style="margin:0;overflow:hidden"><iframe src="{address}" style="position:absolute;top:-{top}px;
 border:0;width:{width}px;height:40000px"></iframe>"""
@@ -73,11 +73,12 @@ def _report(page: Path, folder: Path) -> Iterator[Look]:
     if not page.exists():
         print(f"No report at {page}: `learnback demo` or `learnback learn` writes one.", file=sys.stderr)
         return
-    for name, width, flags in (("report", 1150, ()), ("report-dark", 1150, DARK), ("report-narrow", 500, ())):
+    views = (("report", 1150, 2_400, ()), ("report-dark", 1150, 2_400, DARK), ("report-narrow", 500, 4_800, ()))
+    for name, width, tall, flags in views:
         for piece in range(PIECES):
             window = folder / f"window-{width}-{piece}.html"
-            window.write_text(WINDOW.format(address=page.as_uri(), width=width, top=piece * TALL), encoding="utf-8")
-            yield Look(f"{name}-{piece}", window.as_uri(), width, TALL, flags)
+            window.write_text(WINDOW.format(address=page.as_uri(), width=width, top=piece * tall), encoding="utf-8")
+            yield Look(f"{name}-{piece}", window.as_uri(), width, tall, flags)
 
 
 def _prefect(loaded: settings.Settings) -> Iterator[Look]:
