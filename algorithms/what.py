@@ -2,43 +2,30 @@
 
 Two sources. Touches: levels are compared between texts, within policy × channel × band of steps × score decile, with
 the luck of single texts taken out (what_texts), by the evidence engine; eight features are asked at once, and how often
-a feature matters is learned from the tenant's own (`chances`). Message tests: marks of style and words, within
+a feature matters is learned from all of them (what_questions). Message tests: marks of style and words, within
 randomised tests (what_marks). docs/what.md has lexicons, formulas and measurements; detectors.md §2 is the source.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from functools import cache, partial
-from itertools import islice
 from typing import Any
 from uuid import UUID
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
-from scipy.special import expit, logit, logsumexp
 
-from algorithms.evidence import (
-    MIN_PATTERNS,
-    Compared,
-    EvidenceConfig,
-    Statistics,
-    compare_statistics,
-    learn_p_real,
-)
-from algorithms.evidence.kernels import independent
-from algorithms.evidence.memo import Memo
+from algorithms.evidence import MIN_PATTERNS, Compared, learn_p_real
 from algorithms.exposures import BLOCK_DAYS, FIRST_MONDAY
 from algorithms.level_gate import LevelGateConfig, described, judge_levels
 from algorithms.threads import one_thread
 from algorithms.what_counts import merge_summaries, summarise_messages
-from algorithms.what_levels import Messages, level_statistics, tenants
+from algorithms.what_levels import Messages
 from algorithms.what_marks import WORD, Learned, MarksConfig, learn_marks
-from algorithms.what_texts import Spread, TextPrior
+from algorithms.what_questions import Asked, QuestionsConfig, Result, answers, together, weighed
 from contracts.canonical import content_hash, rounded
 from contracts.learning import Evidence, Finding, Incumbent, Learner, LearningContext, Payload, Prior, Verdict
 from contracts.levels import Comparison
@@ -46,39 +33,16 @@ from contracts.refusal import Reason, Refusal
 from contracts.what import WhatPattern
 
 NAME = "what"
-
-TOGETHER = 64
-"""Tenants whose counts lie in memory at once."""
-
-Floats = NDArray[np.float64]
-Result = Compared | Refusal
+LEAST_TEXTS = 2  # one text can be compared with nothing
 
 
 @dataclass(frozen=True)
 class WhatConfig:
     """Every choice of this learner. Changing one changes inputs_sha256, so that nothing is mistaken for unchanged."""
 
-    evidence: EvidenceConfig = field(default_factory=EvidenceConfig)
-    gate: LevelGateConfig = field(default_factory=LevelGateConfig)
-    text_prior: TextPrior = field(default_factory=TextPrior)
+    questions: QuestionsConfig = field(default_factory=QuestionsConfig)
     marks: MarksConfig = field(default_factory=MarksConfig)
-    most_texts: int = 128  # of a tenant, the most used; each costs a row and a column
-    p_real: float = 0.55  # chance that a feature matters, where no population was learned
-    least_real: float = 0.55  # lowest chance that a population may teach; see docs/what.md, "How often it matters"
-    p_real_weight: float = 10.0  # features' worth of that belief, beside the tenant's own eight
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Asked:
-    """What one tenant's touches can be asked: how its texts differ, and statistics by feature."""
-
-    tenant: Messages
-    spread: Spread | None
-    features: Mapping[str, Statistics]
-
-    @property
-    def randomised(self) -> bool:
-        return self.tenant.texts is not None and self.tenant.texts.randomised
+    gate: LevelGateConfig = field(default_factory=LevelGateConfig)
 
 
 def summarise(config: WhatConfig, extracts: Mapping[str, pl.LazyFrame], context: LearningContext) -> pl.DataFrame:
@@ -92,10 +56,10 @@ def merge(config: WhatConfig, summaries: Sequence[pl.DataFrame]) -> pl.DataFrame
 
 
 def population(config: WhatConfig, summary: pl.DataFrame, context: LearningContext) -> Prior | Refusal:
-    """How often a content feature matters: π1 over all features of all tenants that consent."""
+    """How often a content feature matters: over all features of all tenants that consent."""
     with one_thread():
-        answers = [one for some in _together(config, summary.filter("shares_priors")) for one in _answers(config, some)]
-    told = [result for results in answers for result in results.values()]
+        asked = together(config.questions, summary.filter("shares_priors"))
+        told = [result for some in asked for of_one in answers(config.questions, some) for result in of_one.values()]
     log_bfs = [result.log_bf for result in told if isinstance(result, Compared)]
     if len(log_bfs) < MIN_PATTERNS:
         return Refusal(Reason.TOO_FEW_OUTCOMES, len(log_bfs), MIN_PATTERNS, "features with enough outcomes")
@@ -105,14 +69,14 @@ def population(config: WhatConfig, summary: pl.DataFrame, context: LearningConte
 def learn(config: WhatConfig, summary: pl.DataFrame, context: LearningContext) -> dict[UUID, Finding | Refusal]:
     """Comparisons per tenant; refuses where neither touches nor tests can answer any question."""
     prior = context.priors.at(context.as_of)
-    p_real = max(float(prior.content["p_real"]), config.least_real) if prior else config.p_real
+    p_real = config.questions.chance(float(prior.content["p_real"])) if prior else config.questions.p_real
     found: dict[UUID, Finding | Refusal] = {}
     with one_thread():
-        for some in _together(config, summary):
-            for one, results in zip(some, _answers(config, some), strict=True):
-                weighed = _weighed(config, one, results, p_real)
+        for some in together(config.questions, summary):
+            for one, apart in zip(some, answers(config.questions, some), strict=True):
+                results = weighed(config.questions, one, apart, p_real)
                 tested = None if one.tenant.tests.is_empty() else learn_marks(one.tenant.tests, config.marks)
-                found[one.tenant.tenant_id] = _finding(config, one, weighed, tested, context, prior)
+                found[one.tenant.tenant_id] = _finding(config, one, results, tested, context, prior)
     return found
 
 
@@ -139,93 +103,6 @@ def explain(payload: Payload) -> str:
     parts = [f"{_spoken(one)} {_odds(one)} (confidence {one.confidence:.0%})".replace("%", " %") for one in surest[:5]]
     more = len(surest) - len(parts)
     return " · ".join([*parts, *([f"{more} more"] if more else [])]) if parts else "no feature stands out"
-
-
-def chances(log_bfs: Sequence[float], p_real: float, weight: float) -> Floats:
-    """(features,) P(real) of each, where all share one unknown chance p ~ Beta with that mean and weight.
-
-    Seven features that show nothing make the eighth less likely (Scott and Berger 2010); one alone keeps `p_real`.
-    """
-    chance = (np.arange(GRID) + 0.5) / GRID
-    evidence = np.asarray(log_bfs, np.float64)[:, None]
-    either = np.logaddexp(np.log1p(-chance), np.log(chance) + evidence)  # (features, GRID)
-    log_weight = (weight * p_real - 1.0) * np.log(chance) + (weight * (1.0 - p_real) - 1.0) * np.log1p(-chance)
-    log_weight = log_weight + either.sum(axis=0)
-    shares = np.exp(log_weight - logsumexp(log_weight))
-    found: Floats = np.exp(np.log(chance) + evidence - either) @ shares
-    return found
-
-
-GRID = 200
-"""Points at which the chance p is looked at."""
-
-
-def _together(config: WhatConfig, summary: pl.DataFrame) -> Iterator[list[Asked]]:
-    """Tenants of a summary with their statistics, TOGETHER at a time."""
-    waiting = tenants(summary, config.most_texts)
-    while some := list(islice(waiting, TOGETHER)):
-        yield [_asked(config, tenant) for tenant in some]
-
-
-def _asked(config: WhatConfig, tenant: Messages) -> Asked:
-    """A tenant's statistics; the population and the findings of one run ask for the same."""
-    if tenant.texts is None:
-        return Asked(tenant, None, {})
-    key = f"{tenant.digest} {content_hash(_settings(config))}".encode()
-    known = _STATISTICS.recall(key)
-    if known is None:
-        known = level_statistics(tenant.texts, config.text_prior, config.evidence)
-        _STATISTICS.remember(key, known)
-    return Asked(tenant, *known)
-
-
-_STATISTICS: Memo[tuple[Spread, dict[str, Statistics]]] = Memo(5_000)
-"""Of about 20 kB a tenant."""
-
-
-def _answers(config: WhatConfig, some: Sequence[Asked]) -> list[dict[str, Result]]:
-    """Every feature of every tenant by itself, all of one feature together."""
-    answers: list[dict[str, Result]] = [{} for _ in some]
-    for name in sorted({name for one in some for name in one.features}):
-        rows = [row for row, one in enumerate(some) if name in one.features]
-        found = compare_statistics(
-            name,
-            [some[row].features[name] for row in rows],
-            independent,
-            randomised=[some[row].randomised for row in rows],
-            pi1=config.p_real,
-            config=config.evidence,
-        )
-        for row, result in zip(rows, found, strict=True):
-            answers[row][name] = result
-    return answers
-
-
-def _weighed(config: WhatConfig, one: Asked, results: Mapping[str, Result], p_real: float) -> dict[str, Result]:
-    """The same with the chance of each feature learned from all of them."""
-    told = {name: result for name, result in results.items() if isinstance(result, Compared)}
-    real = chances([result.log_bf for result in told.values()], p_real, config.p_real_weight)
-    weighed = dict(results)
-    for (name, result), chance in zip(told.items(), real, strict=True):
-        (weighed[name],) = compare_statistics(
-            name,
-            [one.features[name]],
-            independent,
-            randomised=[one.randomised],
-            pi1=_prior_of(float(chance), result.log_bf),
-            config=config.evidence,
-        )
-    return weighed
-
-
-def _prior_of(chance: float, log_bf: float) -> float:
-    """The prior at which this evidence gives that chance. What is certain within rounding has one, too."""
-    inner = min(max(chance, CERTAIN), 1.0 - CERTAIN)
-    return min(max(float(expit(logit(inner) - log_bf)), CERTAIN), 1.0 - CERTAIN)
-
-
-CERTAIN = 1e-12
-"""A chance nearer than this to 0 or 1 is rounding."""
 
 
 def _finding(
@@ -279,9 +156,6 @@ def _refusal(one: Asked, of_touches: Mapping[str, Result], tested: Learned | Ref
     if texts < LEAST_TEXTS:
         return Refusal(Reason.NO_TEMPLATES, texts, LEAST_TEXTS, "distinct texts")
     return Refusal(Reason.NO_VARIATION, 1, LEAST_TEXTS, "levels of any content feature")
-
-
-LEAST_TEXTS = 2
 
 
 def inputs_hash(tenant: Messages, config: WhatConfig, context: LearningContext, prior: Prior | None) -> str:

@@ -18,9 +18,10 @@ from algorithms.evidence import EvidenceConfig
 from algorithms.exposures import EXPOSURES
 from algorithms.registry import DERIVED
 from algorithms.templates import TEMPLATES
-from algorithms.what import WHAT, _prior_of, chances
+from algorithms.what import WHAT
 from algorithms.what_counts import SUMMARY
 from algorithms.what_levels import level_statistics, tenants
+from algorithms.what_questions import chances, prior_of
 from algorithms.what_texts import TextPrior
 from benchmarks.level_frames import AS_OF, arm_key, tenant_id, what_extracts
 from contracts.canonical import content_hash
@@ -479,5 +480,5 @@ def test_statistics_of_a_feature_leave_out_texts_without_it() -> None:
 @pytest.mark.parametrize("log_bf", [-800.0, -44.0, 0.0, 44.0, 800.0, 5_000.0])
 def test_overwhelming_evidence_has_a_prior_too(log_bf: float) -> None:
     (chance,) = chances([log_bf], 0.55, 10.0)
-    prior = _prior_of(float(chance), log_bf)
+    prior = prior_of(float(chance), log_bf)
     assert 0.0 < prior < 1.0
