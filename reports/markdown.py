@@ -37,7 +37,7 @@ Cell = str | int | float | None
 
 
 def markdown(record: ReportInput) -> str:
-    """Markdown with pictures as PNG data URIs, at most MOST_BYTES in all."""
+    """Markdown with pictures as SVG data URIs, at most MOST_BYTES in all."""
     report = record.report
     parts = [f"# {words.result(report)}", _facts(record), *_verdicts(record)]
     comparison = truth.compare(record)
