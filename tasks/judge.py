@@ -10,7 +10,8 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from algorithms import registry
-from contracts.learning import Incumbent, PriorBook, Verdict
+from contracts.learning import Incumbent, PriorBook, Ruling, Verdict
+from contracts.refusal import Refusal
 from store import book
 from tasks.connections import store
 from tasks.learn import Findings, Said, context
@@ -48,10 +49,19 @@ def judge(run: Run, summaries: Summaries, findings: Findings) -> Verdicts:
             for name in run.learner_names
             for group in run.groups
         ]
-        ruled: dict[str, dict[UUID, Verdict]] = {name: {} for name in run.learner_names}
+        ruled = {name: _refused(findings.said[name]) for name in run.learner_names}
         for name, future in futures:
             ruled[name].update(future.result())
         return Verdicts(ruled, incumbents)
+
+
+def _refused(said: Mapping[UUID, Said]) -> dict[UUID, Verdict]:
+    """The verdict on tenants about which nothing was found; a gate may say more."""
+    return {
+        tenant: Verdict(Ruling.REFUSE, refusal=refusal)
+        for tenant, refusal in said.items()
+        if isinstance(refusal, Refusal)
+    }
 
 
 @task(name="judge", task_run_name="judge {learner_name} group {group}", cache_policy=NO_CACHE)

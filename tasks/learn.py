@@ -11,7 +11,7 @@ from prefect.cache_policies import NO_CACHE
 
 from algorithms import registry
 from contracts.learning import Finding, LearningContext, Prior, PriorBook
-from contracts.refusal import Refusal
+from contracts.refusal import Reason, Refusal
 from contracts.runs import group_of
 from store import priors
 from tasks.check import Checked
@@ -22,6 +22,9 @@ from tasks.stages import log, stage
 from tasks.summarise import Summaries
 
 Said = Finding | Refusal
+
+NOTHING_RESOLVED = Refusal(Reason.TOO_FEW_OUTCOMES, 0, 1, "resolved leads or touches")
+"""What is said of a tenant that a summary holds no row of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,8 @@ def learn(run: Run, checked: Checked, summaries: Summaries) -> Findings:
             for name in run.learner_names
             for group in run.groups
         ]
-        said: dict[str, dict[UUID, Said]] = {name: {} for name in run.learner_names}
+        nothing: dict[UUID, Said] = dict.fromkeys(checked.passed, NOTHING_RESOLVED)
+        said: dict[str, dict[UUID, Said]] = {name: dict(nothing) for name in run.learner_names}
         for name, future in futures:
             said[name].update(future.result())
         return Findings(said, books)

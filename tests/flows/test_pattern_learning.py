@@ -19,27 +19,29 @@ from store import book, ledger, loading, priors, quarantine, verdicts
 from tasks.run import FLOW
 from tests.flows.conftest import AS_OF, Agency
 
-
-def rulings(record: ReportInput) -> dict[str, tuple[Ruling, str]]:
-    return {outcome.tenant: (outcome.ruling, outcome.reason) for outcome in record.report.outcomes}
+LEARNERS = ("who", "what", "when", "how")
 
 
-def heads(agency: Agency) -> dict[str, tuple[int, str]]:
+def rulings(record: ReportInput, learner: str = "who") -> dict[str, tuple[Ruling, str]]:
+    return {o.tenant: (o.ruling, o.reason) for o in record.report.outcomes if o.learner == learner}
+
+
+def heads(agency: Agency, learner: str = "who") -> dict[str, tuple[int, str]]:
     """Tenant → version in force and the hash of what it says."""
     found = {}
     for head in book.list_heads(agency.engine):
-        if head.version:
-            version = book.version(agency.engine, head.tenant_id, "who", head.version)
+        if head.version and head.pattern_type == learner:
+            version = book.version(agency.engine, head.tenant_id, learner, head.version)
             found[head.tenant] = (version.version, version.payload_sha256)
     return found
 
 
-def payloads(record: ReportInput) -> dict[str, str]:
-    """Tenant → hash of what was found."""
+def payloads(record: ReportInput) -> dict[tuple[str, str], str]:
+    """Tenant and learner → hash of what was found."""
     return {
-        tenant.name: content_hash(dict(said.finding.payload))
+        (tenant.name, learner): content_hash(dict(said.finding.payload))
         for tenant in record.tenants.values()
-        for said in tenant.said.values()
+        for learner, said in tenant.said.items()
         if isinstance(said.finding, Finding)
     }
 
@@ -57,14 +59,21 @@ def test_publishes_what_was_planted_and_says_why_not_elsewhere(agency: Agency) -
     page = record.report.html
     assert page is not None
     assert all(name.replace("&", "&amp;") in page.read_text() for name in ruled)
-    assert {v.tenant: v.ruling for v in verdicts.newest(agency.engine)} == {n: str(r[0]) for n, r in ruled.items()}
+    assert {(v.tenant, v.pattern_type): v.ruling for v in verdicts.newest(agency.engine)} == {
+        (name, learner): str(ruling[0]) for learner in LEARNERS for name, ruling in rulings(record, learner).items()
+    }
+    flat = agency.of_kind("no_signal")
+    for learner in LEARNERS:
+        assert set(rulings(record, learner)) == set(ruled)
+        assert not set(heads(agency, learner)) & set(flat)
     last = ledger.latest_run(agency.engine, FLOW)
     assert last is not None
     assert (last.state, last.as_of) == (State.DONE, AS_OF)
     pieces = ledger.slices(agency.engine, record.report.run_id)
     assert {piece.state for piece in pieces} == {State.DONE}
     assert {piece.slice.stage for piece in pieces} == {
-        "extract/leads", "extract/tenants", "extract/touches", "volume/leads", "volume/touches", "summaries/who",
+        "extract/leads", "extract/tenants", "extract/touches", "volume/leads", "volume/touches",
+        *(f"summaries/{learner}" for learner in LEARNERS),
     }  # fmt: skip
     seen = ledger.last_rows(agency.engine, "volume/leads", as_of=AS_OF, before=uuid4())
     assert sum(seen.values()) == agency.world.leads.height
@@ -73,8 +82,11 @@ def test_publishes_what_was_planted_and_says_why_not_elsewhere(agency: Agency) -
 def test_a_second_run_publishes_nothing_new_and_a_rollback_is_followed_at_once(agency: Agency) -> None:
     agency.learn()
     before = heads(agency)
+    every = {learner: heads(agency, learner) for learner in LEARNERS}
     again = agency.learn()
-    assert heads(agency) == before
+    for learner, known in every.items():
+        assert heads(agency, learner) == known
+        assert {rulings(again, learner)[name] for name in known} <= {(Ruling.HOLD, Reason.UNCHANGED)}
     assert {rulings(again)[name] for name in before} == {(Ruling.HOLD, Reason.UNCHANGED)}
 
     name = agency.of_kind("planted")[0]
@@ -99,7 +111,7 @@ def test_the_future_changes_no_byte(agency: Agency, later: pl.DataFrame) -> None
     loading.load_leads(agency.engine, later)
     after = agency.learn()
     assert payloads(after) == payloads(before)
-    assert payloads(before)
+    assert {learner for _, learner in payloads(before)} == set(LEARNERS)
 
 
 def test_a_poisoned_tenant_is_left_out_and_keeps_its_pattern(agency: Agency) -> None:
