@@ -6,9 +6,11 @@ colours, so that one drawing serves light, dark and paper.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import altair as alt
@@ -57,6 +59,9 @@ LABEL_LIMIT = 160
 WIDER = 1.18
 """Of one and the same label, the widest usual system font over the one that measures here."""
 
+DRAWN = 512
+"""Pictures remembered; a run has about a hundred, of some 20 kB each."""
+
 LETTER = 7.2
 """Pixels of a letter of a label, in the widest of the usual system fonts at 12 pixels."""
 
@@ -71,15 +76,15 @@ class Figure:
 
     def svg(self, key: str) -> str:
         """SVG to be placed inside a page; `key` makes its ids unlike those of the page's other pictures."""
-        drawn = vl_convert.vegalite_to_svg(_spec(self.chart, background=None))
+        drawn = _drawn(json.dumps(_spec(self.chart)))
         drawn = re.sub(r'\sxmlns(:xlink)?="[^"]*"', "", drawn)
         drawn = re.sub(r'\b(id="|url\(#|href="#)', rf"\g<1>{key}-", drawn)
         return drawn.replace("<svg ", f'<svg role="img" aria-label="{_attribute(self.alt)}" ', 1)
 
     def image(self) -> str:
         """The same as an SVG file of its own, on white: nothing around it exchanges its colours."""
-        drawn: str = vl_convert.vegalite_to_svg(_spec(self.chart, background="white"))
-        return drawn
+        head, paper, rest = _drawn(json.dumps(_spec(self.chart))).partition(">")
+        return f'{head}{paper}<rect width="100%" height="100%" fill="white"/>{rest}'
 
 
 def style_sheet() -> str:
@@ -130,9 +135,16 @@ def colours(domain: Sequence[str], roles: Sequence[str]) -> alt.Scale:
     return alt.Scale(domain=list(domain), range=[LIGHT[role] for role in roles])
 
 
-def _spec(chart: Drawing, *, background: str | None) -> dict[str, Any]:
+@lru_cache(maxsize=DRAWN)
+def _drawn(spec: str) -> str:
+    """SVG of a Vega-Lite specification; page and artifact of a run ask for the same pictures."""
+    drawn: str = vl_convert.vegalite_to_svg(spec)
+    return drawn
+
+
+def _spec(chart: Drawing) -> dict[str, Any]:
     spec: dict[str, Any] = chart.to_dict(validate=False)  # half of the time; tests validate every chart
-    return spec | {"background": background, "config": _CONFIG, "padding": 4}
+    return spec | {"background": None, "config": _CONFIG, "padding": 4}
 
 
 def _attribute(text: str) -> str:
