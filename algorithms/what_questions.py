@@ -41,8 +41,8 @@ class QuestionsConfig:
     evidence: EvidenceConfig = field(default_factory=EvidenceConfig)
     text_prior: TextPrior = field(default_factory=TextPrior)
     most_texts: int = 128  # of a tenant, the most used; each costs a row and a column
-    p_real: float = 0.55  # chance that a feature matters, where no population was learned
-    least_real: float = 0.55  # lowest chance that a population may teach; see docs/what.md, "How often it matters"
+    p_real: float = 0.58  # chance that a feature matters, where no population was learned
+    least_real: float = 0.58  # lowest chance that a population may teach; see docs/what.md, "How often it matters"
     p_real_weight: float = 10.0  # features' worth of that belief, beside the tenant's own eight
 
     def chance(self, learned: float) -> float:

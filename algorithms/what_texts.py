@@ -9,7 +9,7 @@ features. With U, V the score statistics of a tenant's T texts (statistics.py) a
 
     U* = Xᵀ (I + V C)⁻¹ U,   V* = Xᵀ (I + V C)⁻¹ V X
 
-which for one text a group is U/(1 + ω²V), V/(1 + ω²V) (detectors.md §2). ω and σ are means of a posterior over a small
+which for one text a group is U/(1 + ω²V), V/(1 + ω²V) (detectors.md §2). ω and σ come from a posterior over a small
 grid, each text's luck and every feature's effect integrated out: few texts leave them near the prior, so that ω
 dominates and nothing much is claimed.
 """
@@ -49,7 +49,11 @@ class Spread:
 
 
 def learn_spread(u: Floats, v: Floats, features: Mapping[str, Floats], prior: TextPrior) -> Spread:
-    """Posterior means of ω and σ. u: (T,), v: (T, T); features: (T, K) indicator matrices by name."""
+    """ω, the root of its posterior mean square, and the posterior mean of σ, which is milder.
+
+    A text's luck must not be taken for an effect; what other features do is often little, and doubted enough by what
+    they share. u: (T,), v: (T, T); features: (T, K) indicator matrices by name.
+    """
     values, basis = np.linalg.eigh(v)
     known = values > EMPTY * max(float(values[-1]), EMPTY)
     root = np.sqrt(values[known])
@@ -67,7 +71,8 @@ def learn_spread(u: Floats, v: Floats, features: Mapping[str, Floats], prior: Te
     )
     log_weights += np.log(prior.text_weights)[:, None] + np.log(prior.feature_weights)
     weights = np.exp(log_weights - logsumexp(log_weights))
-    return Spread(float(weights.sum(axis=1) @ prior.text_sd), float(weights.sum(axis=0) @ prior.feature_sd))
+    text = float(np.sqrt(weights.sum(axis=1) @ np.square(prior.text_sd)))
+    return Spread(text, float(weights.sum(axis=0) @ prior.feature_sd))
 
 
 def of_levels(texts: Statistics, levels: Floats, keys: tuple[str, ...], others: Floats, spread: Spread) -> Statistics:

@@ -93,5 +93,5 @@ def test_what_features_do_is_no_luck_of_texts() -> None:
 def test_no_texts_leave_the_prior() -> None:
     prior = TextPrior()
     spread = learn_spread(np.zeros(2), np.zeros((2, 2)), {}, prior)
-    assert spread.text == pytest.approx(np.dot(prior.text_sd, prior.text_weights))
+    assert spread.text == pytest.approx(np.sqrt(np.dot(np.square(prior.text_sd), prior.text_weights)))
     assert spread.feature == pytest.approx(np.dot(prior.feature_sd, prior.feature_weights))
