@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 
 from sqlalchemy import Engine
 
@@ -10,6 +10,6 @@ from settings import Settings
 from store import database
 
 
-@cache
+@lru_cache(maxsize=2)  # whoever opens many stores, as tests do, gets the connections of old ones closed
 def store(settings: Settings) -> Engine:
     return database.open_store(settings)
