@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from cli import agents, api, data, demo, learning, operate, patterns, plan, tenants, tokens
+from cli import agents, api, data, demo, learning, opening, operate, patterns, plan, tenants, tokens
 from contracts.errors import UserError
 
 app = typer.Typer(
@@ -66,6 +66,8 @@ def main() -> None:
         if ended.code == INTERRUPTED:
             typer.echo("Stopped. Nothing is half-written; the same command starts again.", err=True)
         raise
+    finally:
+        opening.close_stores()
 
 
 if __name__ == "__main__":

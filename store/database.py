@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import weakref
 from typing import Any
 
 import psycopg
@@ -59,9 +58,7 @@ def pool(url: str, role: Role | None = None) -> Engine:
         return opened
 
     # hide_parameters: an error may not carry a lead's e-mail address into a log.
-    engine = create_engine("postgresql+psycopg://", creator=connection, pool_pre_ping=True, hide_parameters=True)
-    weakref.finalize(engine, engine.pool.dispose)  # a forgotten engine closes its connections all the same
-    return engine
+    return create_engine("postgresql+psycopg://", creator=connection, pool_pre_ping=True, hide_parameters=True)
 
 
 def check_version(server_version: int, setting: str) -> None:

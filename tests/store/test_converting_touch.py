@@ -82,7 +82,7 @@ def test_a_second_conversion_never_marks_again(engine: Engine, tenant: UUID) -> 
 
 def test_of_conversions_at_once_one_marks(engine: Engine, tenant: UUID) -> None:
     for _ in range(5):
-        identity, together = lead(engine, tenant, [1, 3, 5, 7]), Barrier(4)
+        identity, together = lead(engine, tenant, [1, 3, 5, 7]), Barrier(4, timeout=30)
 
         def run(at: datetime, identity: UUID = identity, together: Barrier = together) -> None:
             with tenant_scope(engine, tenant) as connection:
