@@ -107,7 +107,7 @@ def test_learning_publishes_and_shows_each_stage_with_its_seconds(agency: Agency
     for stage in ("Extracting tenants, leads and touches", "Judging against the incumbents", "Writing the report"):
         assert f"  {stage}: " in said.err
     assert "published" in said.out
-    assert "1 tenant: 1 new pattern is in force" in said.out
+    assert "1 tenant, 4 questions: 1 new pattern is in force" in " ".join(said.out.split())
     page = Path(said.out.rpartition("Report: ")[2].strip())
     assert agency.tenant in page.read_text()
 
