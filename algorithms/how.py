@@ -8,7 +8,6 @@ docs/how.md has formulas and measurements; detectors.md §4 is the source.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
@@ -46,6 +45,7 @@ from algorithms.how_value import values
 from algorithms.level_gate import LevelGateConfig, described, judge_levels
 from algorithms.multi_channel import lift
 from algorithms.shrinkage import shrink_rates
+from algorithms.spoken import odds, recommended
 from contracts.canonical import content_hash, rounded
 from contracts.how import NO_CHANNEL, HowPattern, Lift, PolicyValue
 from contracts.how import Sequence as ChannelSequence
@@ -148,17 +148,11 @@ def explain(payload: Payload) -> str:
     pattern = HowPattern.from_payload(payload)
     parts = []
     if (channels := pattern.channels) and channels.claimed:
-        best = channels.recommendation
-        parts.append(f"{best.key} {odds(best.gain)} (confidence {channels.confidence:.0%})")
+        parts.append(f"{channels.recommendation.key} {recommended(channels)}")
     if (following := pattern.next_channel) and following.claimed:
         leading = sorted(following.levels, key=lambda level: (-level.p_better, -level.gain))[:3]
         parts.append(", ".join(f"{_spoken(level.key)} {odds(level.gain)}" for level in leading if level.gain > 0.0))
     return " · ".join(parts) if parts else "no channel stands out"
-
-
-def odds(gain: float) -> str:
-    """`+40 % odds` for a log-odds of .34."""
-    return f"{math.expm1(gain):+.0%} odds".replace("%", " %")
 
 
 def _spoken(key: str) -> str:

@@ -23,18 +23,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from algorithms.how_paths import count_paths
-from algorithms.how_rows import (
-    NONE,
-    PREVIOUS,
-    STRATA,
-    Codes,
-    Touches,
-    combined,
-    numbered,
-    read_touches,
-    renumbered,
-    tally,
-)
+from algorithms.how_rows import NONE, PREVIOUS, STRATA, Codes, Touches, read_touches
+from algorithms.tally import combined, numbered, renumbered, tally
 from contracts.outcomes import CHANNELS
 
 QUESTIONS = ("touches", "steps", "first", "last", "linear", "sets", "sequences", "reach")

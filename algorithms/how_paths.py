@@ -14,7 +14,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from algorithms.attribution import linear_shares
-from algorithms.how_rows import NONE, PREVIOUS, STRATA, Bools, Codes, Index, Touches, combined, tally
+from algorithms.how_rows import NONE, PREVIOUS, STRATA, Codes, Touches
+from algorithms.tally import Bools, Index, combined, tally
 from contracts.how import next_key
 from contracts.outcomes import CHANNELS
 

@@ -1,25 +1,18 @@
-"""Exposures as small integer codes, and how often each combination of them occurs.
-
-Ten million rows are counted in about a second because nothing but integers is compared: words become codes once, a
-combination of codes is one number, and numbers are tallied.
-"""
+"""Exposures as small integer codes: what HOW counts, tenant by tenant and lead by lead."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from algorithms.tally import Bools, Index, numbered
 from contracts.how import NO_CHANNEL
 from contracts.outcomes import CHANNELS
 
-Index = NDArray[np.int64]
 Codes = NDArray[np.uint8]
-Bools = NDArray[np.bool_]
 
 PREVIOUS = (*CHANNELS, NO_CHANNEL)
 NONE = len(CHANNELS)
@@ -27,9 +20,6 @@ NONE = len(CHANNELS)
 
 STRATA = 11
 """Of the logged score: unknown first, then its deciles."""
-
-DENSE = 4
-"""Possible combinations per row up to which it is faster to count them all than to sort the rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,46 +54,3 @@ def read_touches(rows: pl.DataFrame) -> Touches:
         outcome=rows["outcome"].to_numpy(),
         closed=rows["closed"].to_numpy(),
     )
-
-
-def numbered(values: pl.Series) -> tuple[pl.Series, Index]:
-    """Distinct values, ascending, and which of them each row holds. Of a run of equal values one is looked at.
-
-    Categories come back as texts, in the order of texts.
-    """
-    run = values.rle_id().to_numpy()
-    heads = values.gather(np.flatnonzero(np.r_[len(run) > 0, run[1:] != run[:-1]]))
-    heads = heads.cast(pl.String) if heads.dtype == pl.Categorical else heads
-    distinct = heads.unique().sort()
-    places = heads.to_frame("value").join(
-        distinct.to_frame("value").with_row_index("place"), on="value", how="left", maintain_order="left"
-    )
-    return distinct, places["place"].to_numpy().astype(np.int64)[run]
-
-
-def combined(codes: Sequence[NDArray[Any]], sizes: Sequence[int]) -> Index:
-    """(rows,) one number of several codes, each (rows,) and below its size; `numpy.unravel_index` takes it apart."""
-    number = np.zeros(len(codes[0]), np.int64)
-    for code, size in zip(codes, sizes, strict=True):
-        number *= size
-        number += code
-    return number
-
-
-def renumbered(number: Index, possible: int) -> tuple[Index, Index]:
-    """Numbers that occur, ascending, and which of them each row holds. All are below `possible`."""
-    if possible > DENSE * len(number):
-        cells, place = np.unique(number, return_inverse=True)
-        return cells, place
-    occurs = np.bincount(number, minlength=possible) > 0
-    return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[number]
-
-
-def tally(number: Index, possible: int, hit: Bools) -> tuple[Index, Index, Index]:
-    """Numbers that occur, ascending, how often each does, and how often with a hit. All are below `possible`."""
-    if possible > DENSE * len(number):
-        cells, counts = np.unique(number, return_counts=True)
-        return cells, counts, np.bincount(np.searchsorted(cells, number[hit]), minlength=len(cells))
-    every = np.bincount(number, minlength=possible)
-    cells = np.flatnonzero(every)
-    return cells, every[cells], np.bincount(number[hit], minlength=possible)[cells]

@@ -8,7 +8,6 @@ randomised tests (what_marks). docs/what.md has lexicons, formulas and measureme
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
@@ -21,6 +20,7 @@ import polars as pl
 from algorithms.evidence import MIN_PATTERNS, Compared, learn_p_real
 from algorithms.exposures import BLOCK_DAYS, FIRST_MONDAY
 from algorithms.level_gate import LevelGateConfig, described, judge_levels
+from algorithms.spoken import recommended
 from algorithms.threads import one_thread
 from algorithms.what_counts import merge_summaries, summarise_messages
 from algorithms.what_levels import Messages
@@ -100,7 +100,7 @@ def explain(payload: Payload) -> str:
     """`angle curiosity +35 % odds (confidence 84 %) · without negative +4 % odds (…)`, surest first."""
     claimed = [one for one in WhatPattern.from_payload(payload).comparisons if one.claimed]
     surest = sorted(claimed, key=lambda one: (-one.confidence, one.name))
-    parts = [f"{_spoken(one)} {_odds(one)} (confidence {one.confidence:.0%})".replace("%", " %") for one in surest[:5]]
+    parts = [f"{_spoken(one)} {recommended(one)}" for one in surest[:5]]
     more = len(surest) - len(parts)
     return " · ".join([*parts, *([f"{more} more"] if more else [])]) if parts else "no feature stands out"
 
@@ -182,10 +182,6 @@ def _spoken(one: Comparison) -> str:
         name = f"the word “{name.removeprefix(WORD)}”"
     words = name.replace("_", " ")
     return {"yes": words, "no": f"without {words}"}.get(key, f"{words} {key.replace('_', ' ')}")
-
-
-def _odds(one: Comparison) -> str:
-    return f"{math.expm1(one.recommendation.gain):+.0%} odds"
 
 
 def learner(config: WhatConfig) -> Learner:

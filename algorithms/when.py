@@ -8,7 +8,6 @@ the clock or another learner.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
@@ -33,6 +32,7 @@ from algorithms.evidence import (
 from algorithms.evidence.kernels import Kernel
 from algorithms.exposures import BLOCK_DAYS, FIRST_MONDAY
 from algorithms.level_gate import LevelGateConfig, described, judge_levels
+from algorithms.spoken import recommended
 from algorithms.threads import one_thread
 from algorithms.when_counts import merge_summaries, summarise_exposures
 from algorithms.when_levels import TenantCounts, tenants
@@ -156,8 +156,9 @@ def explain(payload: Payload) -> str:
     said = [part for part in parts if part] or ["no hour and no gap stands out"]
     if pattern.touches:
         first, last = pattern.touches[0], pattern.touches[-1]
-        said.append(f"touch {first.touch} brings {first.hazard:.1%}, touch {last.touch} {last.hazard:.1%}")
-    return " · ".join(said).replace("%", " %")
+        brings = f"touch {first.touch} brings {first.hazard:.1%}, touch {last.touch} {last.hazard:.1%}"
+        said.append(brings.replace("%", " %"))
+    return " · ".join(said)
 
 
 def hour_in_words(key: str) -> str:
@@ -177,9 +178,7 @@ def gap_in_words(key: str) -> str:
 def _claim(comparison: Comparison | None, in_words: Callable[[str], str]) -> str:
     if comparison is None or not comparison.claimed:
         return ""
-    best, confidence = comparison.recommendation, comparison.confidence
-    sure = f"{confidence:.0%}" if confidence < 0.995 else "over 99%"
-    return f"{in_words(best.key)} {math.expm1(best.gain):+.0%} odds (confidence {sure})"
+    return f"{in_words(comparison.recommendation.key)} {recommended(comparison)}"
 
 
 def _together(summary: pl.DataFrame) -> Iterator[list[TenantCounts]]:

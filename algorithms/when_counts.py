@@ -23,7 +23,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from algorithms.exposures import UNKNOWN
-from algorithms.how_rows import Index, combined, numbered, renumbered, tally
+from algorithms.tally import Index, combined, numbered, renumbered, tally
 from contracts.when import GAP_BINS, GAP_EDGES
 
 QUESTIONS = ("hours", "gaps", "touches", "left_out")

@@ -16,7 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from algorithms.evidence import LevelCounts
-from algorithms.how_rows import combined, numbered
+from algorithms.tally import combined, numbered
 from algorithms.when_counts import BEYOND, GAP_BANDS, HOUR_BANDS, HOURS, LAST_TOUCH, NO_ZONE, QUESTIONS, SYNTHETIC
 from contracts.when import GAP_BINS, hour_key
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from algorithms import exposures as frame_of
-from algorithms import how_levels, how_rows
+from algorithms import how_levels, tally
 from algorithms.attribution import SHARE
 from algorithms.evidence import EvidenceConfig, gather
 from algorithms.exposures import BLOCKS
@@ -106,7 +106,7 @@ def test_sorting_counts_what_bins_count(monkeypatch: pytest.MonkeyPatch) -> None
     rng = np.random.default_rng(2)
     stories = [Story(" ".join(rng.choice(CHANNELS, rng.integers(1, 6))), block=300 + i % 8) for i in range(60)]
     dense = summarise_exposures(extracts(stories))
-    monkeypatch.setattr(how_rows, "DENSE", 0)
+    monkeypatch.setattr(tally, "DENSE", 0)
     assert summarise_exposures(extracts(stories)).equals(dense)
 
 
