@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 from sqlalchemy import Engine
 
@@ -12,6 +14,11 @@ from store import database
 from tests.servers import Server, embedded_server
 
 pytest_plugins = ["tests.fixtures_prefect"]
+
+hypothesis.settings.register_profile("patient", deadline=None)  # a timing is no assertion
+hypothesis.settings.load_profile("patient")
+
+os.environ.pop("COLUMNS", None)  # parallel test processes are given 80, and tables would fold
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,7 @@ from settings import Settings
 from store import database
 from store.agent_ledger import AgentLedger, spent
 from tests.agents import fake_claude as trouble
-from tests.agents.conftest import MODELS, PATIENCE_SECONDS, Clock
+from tests.agents.conftest import MODELS, Clock
 from tests.agents.fake_claude import KEY, FakeClaude
 from tests.agents.test_batches import ASKS, EVERY, ONCE, echo, endings, heard, paid, told
 
@@ -95,7 +95,7 @@ def work(settings: Settings, tenant: UUID, url: str, moment: str, step: int, now
             after = count if not moment else die if moment == f"{here} after" else nothing
             setattr(owner, name, watched(getattr(owner, name), before, after))
     clock = Clock()
-    client = Client(KEY, base_url=url, seconds=PATIENCE_SECONDS)
+    client = Client(KEY, base_url=url, seconds=PATIENCE)
     claude = Claude(client, MODELS, Breaker(clock), sleep=clock.sleep, clock=clock)
     run("echoes", ASKS, claude=claude, ledger=AgentLedger(database.open_store(settings), tenant), now=now)
 

@@ -75,9 +75,9 @@ def _rows(figure: Figure, field: str) -> list[dict[str, Any]]:
         if isinstance(value, dict):
             for item in value.values():
                 walk(item)
-        elif isinstance(value, list) and value and isinstance(value[0], dict) and field in value[0]:
+        elif isinstance(value, list | tuple) and value and isinstance(value[0], dict) and field in value[0]:
             found.extend(value)
-        elif isinstance(value, list):
+        elif isinstance(value, list | tuple):
             for item in value:
                 walk(item)
 
