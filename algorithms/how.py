@@ -40,6 +40,7 @@ from algorithms.how_levels import (
     next_channel_counts,
     path_counts,
     reach_counts,
+    split_poor,
     tenants,
 )
 from algorithms.how_value import values
@@ -97,7 +98,8 @@ def merge(config: HowConfig, summaries: Sequence[pl.DataFrame]) -> pl.DataFrame:
 def population(config: HowConfig, summary: pl.DataFrame, context: LearningContext) -> Prior | Refusal:
     """How often channels, and pairs of channels, truly differ: π1 of either question, from tenants that consent."""
     log_bfs: dict[str, list[float]] = {question.name: [] for question in QUESTIONS}
-    for some in _together(summary):
+    rich, _ = split_poor(summary, config.evidence.min_outcomes)
+    for some in _together(rich):
         willing = [one.cells for one in some if one.shares_priors]
         for question in QUESTIONS:
             log_bfs[question.name] += log_bayes_factors(
@@ -117,8 +119,9 @@ def learn(config: HowConfig, summary: pl.DataFrame, context: LearningContext) ->
     """Comparisons, and what is told beside them, per tenant; refuses where neither question can be answered."""
     prior = context.priors.at(context.as_of)
     chances: Mapping[str, float] = prior.content["pi1"] if prior else {}
-    found: dict[UUID, Finding | Refusal] = {}
-    for some in _together(summary):
+    rich, poor = split_poor(summary, config.evidence.min_outcomes)
+    found: dict[UUID, Finding | Refusal] = {**poor}
+    for some in _together(rich):
         answers = {question.name: _ask(question, some, chances, config) for question in QUESTIONS}
         worth = values([one.cells for one in some], pi1=chances.get("next_channel", P_REAL), config=config.evidence)
         for row, tenant in enumerate(some):

@@ -23,6 +23,7 @@ from algorithms.how_paths import REACH_KEYS
 from algorithms.how_rows import PREVIOUS, STRATA
 from contracts.how import NO_CHANNEL, next_key
 from contracts.outcomes import CHANNELS
+from contracts.refusal import Reason, Refusal
 
 Counts = NDArray[np.int64]
 
@@ -85,6 +86,18 @@ class TenantCounts:
     oldest_block: int
     cells: Cells
     paths: Mapping[str, Mapping[str | Reached, tuple[int, int]]]
+
+
+def split_poor(summary: pl.DataFrame, least: int) -> tuple[pl.DataFrame, dict[UUID, Refusal]]:
+    """The summary of those who may be told something, and why nobody else is: too few outcomes at their touches.
+
+    least: min(conversions, non-conversions). Most tenants of a large population are poor, and need no closer look.
+    """
+    n, s = pl.col("n").sum(), pl.col("s").sum()
+    totals = summary.filter(pl.col("question") == "touches").group_by("tenant_id")
+    poor = totals.agg(outcomes=pl.min_horizontal(s, n - s)).filter(pl.col("outcomes") < least)
+    refused = {UUID(bytes=row[0]): Refusal(Reason.TOO_FEW_OUTCOMES, row[1], least) for row in poor.iter_rows()}
+    return summary.join(poor, on="tenant_id", how="anti", maintain_order="left"), refused
 
 
 def tenants(summary: pl.DataFrame) -> Iterator[TenantCounts]:

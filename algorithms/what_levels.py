@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from algorithms.evidence import EvidenceConfig, LevelCounts, Statistics, gather
 from algorithms.what_texts import Spread, TextPrior, learn_spread, of_levels
 from contracts.outcomes import CONTENT_FEATURES
+from contracts.refusal import Reason, Refusal
 
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -60,11 +61,45 @@ class Messages:
     tests: pl.DataFrame
 
 
+def split_poor(summary: pl.DataFrame, most: int, least: int) -> tuple[pl.DataFrame, dict[UUID, Refusal]]:
+    """The summary of those who may be told something, and why nobody else is: too few outcomes for any feature.
+
+    least: min(conversions, non-conversions). Tenants with message tests, or without a feature that varies, are looked
+    at one by one. Most tenants of a large population are poor, and need no closer look.
+    """
+    outcomes = pl.min_horizontal(pl.col("s").sum(), pl.col("n").sum() - pl.col("s").sum())
+    touches = summary.filter(pl.col("part") == "touches")
+    few = touches.group_by("tenant_id").agg(outcomes.alias("outcomes")).filter(pl.col("outcomes") < least)
+    few = few.join(summary.filter(pl.col("part") == "tests"), on="tenant_id", how="anti")
+    fared = touches.join(few, on="tenant_id", how="semi").group_by("tenant_id", "channel", "unit")
+    texts = _commonest(fared.agg(pl.col("n", "s").sum()), most)
+    said = texts.join(_contents(summary), on=("tenant_id", "unit"), how="left")
+    said = said.join(_told(said["content"].drop_nulls().unique()), on="content", how="left")
+    refused: dict[UUID, Refusal] = {}
+    for name in reversed(sorted(CONTENT_FEATURES)):  # the first in the alphabet speaks
+        of_feature = said.filter(pl.col(name).is_not_null()).group_by("tenant_id")
+        told = of_feature.agg(outcomes.alias("outcomes"), pl.col(name).n_unique()).filter(pl.col(name) > 1)
+        for tenant_id, got in told.select("tenant_id", "outcomes").iter_rows():
+            refused[UUID(bytes=tenant_id)] = Refusal(Reason.TOO_FEW_OUTCOMES, got, least)
+    poor = pl.Series([tenant.bytes for tenant in refused], dtype=pl.Binary)
+    return summary.filter(~pl.col("tenant_id").is_in(poor.implode())), refused
+
+
+def _told(contents: pl.Series) -> pl.DataFrame:
+    """The level of every feature by content."""
+    said = [json.loads(content) for content in contents]
+    columns = {name: [_level(one.get(name)) for one in said] for name in CONTENT_FEATURES}
+    return pl.DataFrame({"content": contents} | columns, schema=dict.fromkeys(("content", *columns), pl.String()))
+
+
+def _contents(summary: pl.DataFrame) -> pl.DataFrame:
+    return summary.filter(pl.col("part") == "templates").select("tenant_id", "unit", "content")
+
+
 def tenants(summary: pl.DataFrame, most: int) -> Iterator[Messages]:
     """Every tenant of a merged summary, in order of its id. most: texts that are looked at, the most used ones."""
     touches, texts = _numbered(summary.filter(pl.col("part") == "touches"), most)
-    content = summary.filter(pl.col("part") == "templates").select("tenant_id", "unit", "content")
-    said = texts.join(content, on=("tenant_id", "unit"), how="left", maintain_order="left")
+    said = texts.join(_contents(summary), on=("tenant_id", "unit"), how="left", maintain_order="left")
     of_touches, of_texts = _by_tenant(touches), _by_tenant(said)
     for tenant_id, rows in sorted(_by_tenant(summary).items()):
         sent = of_touches.get(tenant_id)
@@ -88,11 +123,16 @@ def _numbered(touches: pl.DataFrame, most: int) -> tuple[pl.DataFrame, pl.DataFr
     """Touches with `text` (null for rarer ones) and `situation`, counted from 0 in each tenant; and the texts."""
     rank = pl.int_range(pl.len(), dtype=pl.Int64).over("tenant_id")
     used = touches.group_by("tenant_id", "channel", "unit").agg(pl.col("n").sum())
-    common = used.sort("n", "channel", "unit", descending=[True, False, False]).filter(rank < most).drop("n")
-    texts = common.sort("tenant_id", "channel", "unit").with_columns(text=rank)
+    texts = _commonest(used, most).drop("n").sort("tenant_id", "channel", "unit").with_columns(text=rank)
     met = touches.select("tenant_id", *_SITUATION).unique().sort("tenant_id", *_SITUATION).with_columns(situation=rank)
     placed = touches.join(texts, on=("tenant_id", "channel", "unit"), how="left", maintain_order="left")
     return placed.join(met, on=("tenant_id", *_SITUATION), maintain_order="left"), texts
+
+
+def _commonest(texts: pl.DataFrame, most: int) -> pl.DataFrame:
+    """Of each tenant the `most` texts of the most touches."""
+    rank = pl.int_range(pl.len(), dtype=pl.Int64).over("tenant_id")
+    return texts.sort("n", "channel", "unit", descending=[True, False, False]).filter(rank < most)
 
 
 def _texts(touches: pl.DataFrame, contents: Sequence[str | None]) -> Texts:

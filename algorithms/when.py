@@ -35,7 +35,7 @@ from algorithms.exposures import BLOCK_DAYS, FIRST_MONDAY
 from algorithms.level_gate import LevelGateConfig, described, judge_levels
 from algorithms.threads import one_thread
 from algorithms.when_counts import merge_summaries, summarise_exposures
-from algorithms.when_levels import TenantCounts, tenants
+from algorithms.when_levels import TenantCounts, split_poor, tenants
 from algorithms.when_yield import touch_yields
 from contracts.canonical import content_hash, rounded
 from contracts.learning import Evidence, Finding, Incumbent, Learner, LearningContext, Payload, Prior, Verdict
@@ -100,7 +100,8 @@ def merge(config: WhenConfig, summaries: Sequence[pl.DataFrame]) -> pl.DataFrame
 def population(config: WhenConfig, summary: pl.DataFrame, context: LearningContext) -> Prior | Refusal:
     """How often hours, and gaps, truly differ: π1 of either question, from tenants that consent."""
     log_bfs: dict[str, list[float]] = {question.name: [] for question in QUESTIONS}
-    for some in _together(summary):
+    rich, _ = split_poor(summary, config.evidence.min_outcomes)
+    for some in _together(rich):
         for question in QUESTIONS:
             asked = [(one, counts) for one in some if one.shares_priors and (counts := question.counts(one))]
             log_bfs[question.name] += log_bayes_factors(
@@ -123,9 +124,10 @@ def learn(config: WhenConfig, summary: pl.DataFrame, context: LearningContext) -
     """
     prior = context.priors.at(context.as_of)
     chances: Mapping[str, float] = prior.content["pi1"] if prior else {}
-    found: dict[UUID, Finding | Refusal] = {}
+    rich, poor = split_poor(summary, config.evidence.min_outcomes)
+    found: dict[UUID, Finding | Refusal] = {**poor}
     with one_thread():
-        for some in _together(summary):
+        for some in _together(rich):
             answers = {question.name: _ask(question, some, chances, config) for question in QUESTIONS}
             for row, tenant in enumerate(some):
                 results = {name: of_all[row] for name, of_all in answers.items()}
