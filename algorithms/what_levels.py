@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -17,6 +18,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from algorithms.evidence import EvidenceConfig, LevelCounts, Statistics, gather
+from algorithms.tenant_rows import bounds
 from algorithms.what_texts import Spread, TextPrior, learn_spread, of_levels
 from contracts.outcomes import CONTENT_FEATURES
 from contracts.refusal import Reason, Refusal
@@ -29,6 +31,10 @@ STRATA = 11
 
 _SITUATION = ("source", "channel", "band")
 """What a text was chosen in besides the decile; only deciles of one situation may be joined."""
+
+COLUMNS = ("block", "situation", "stratum", "text", "logged", "n", "s")
+RARE = -1
+"""Text of touches whose template is not among those looked at."""
 
 YES, NO = "yes", "no"
 """Levels of features that a text has or has not."""
@@ -76,7 +82,7 @@ def split_poor(summary: pl.DataFrame, most: int, least: int) -> tuple[pl.DataFra
     said = texts.join(_contents(summary), on=("tenant_id", "unit"), how="left")
     said = said.join(_told(said["content"].drop_nulls().unique()), on="content", how="left")
     refused: dict[UUID, Refusal] = {}
-    for name in reversed(sorted(CONTENT_FEATURES)):  # the first in the alphabet speaks
+    for name in sorted(CONTENT_FEATURES, reverse=True):  # the first in the alphabet speaks
         of_feature = said.filter(pl.col(name).is_not_null()).group_by("tenant_id")
         told = of_feature.agg(outcomes.alias("outcomes"), pl.col(name).n_unique()).filter(pl.col(name) > 1)
         for tenant_id, got in told.select("tenant_id", "outcomes").iter_rows():
@@ -99,24 +105,23 @@ def _contents(summary: pl.DataFrame) -> pl.DataFrame:
 def tenants(summary: pl.DataFrame, most: int) -> Iterator[Messages]:
     """Every tenant of a merged summary, in order of its id. most: texts that are looked at, the most used ones."""
     touches, texts = _numbered(summary.filter(pl.col("part") == "touches"), most)
-    said = texts.join(_contents(summary), on=("tenant_id", "unit"), how="left", maintain_order="left")
-    of_touches, of_texts = _by_tenant(touches), _by_tenant(said)
-    for tenant_id, rows in sorted(_by_tenant(summary).items()):
+    contents = texts.join(_contents(summary), on=("tenant_id", "unit"), how="left", maintain_order="left")["content"]
+    counted = {name: touches[name].fill_null(RARE).to_numpy() for name in COLUMNS}
+    of_touches, of_texts = bounds(touches), bounds(texts)
+    rows = summary.sort("tenant_id", maintain_order=True)
+    in_tests, shares_priors = ((rows["part"] == "tests").to_numpy(), rows["shares_priors"].to_numpy())
+    unnamed = rows.drop("tenant_id", "shares_priors")
+    for tenant_id, own in bounds(rows).items():
         sent = of_touches.get(tenant_id)
-        oldest = None if sent is None else sent["block"].min()
+        mine = {name: column[sent] for name, column in counted.items()} if sent else None
         yield Messages(
             tenant_id=UUID(bytes=tenant_id),
-            shares_priors=bool(rows["shares_priors"].all()),
-            digest=hashlib.sha256(rows.drop("tenant_id", "shares_priors").write_csv().encode()).hexdigest(),
-            oldest_block=oldest if isinstance(oldest, int) else None,
-            texts=None if sent is None else _texts(sent, of_texts[tenant_id]["content"].to_list()),
-            tests=rows.filter(pl.col("part") == "tests"),
+            shares_priors=bool(shares_priors[own].all()),
+            digest=hashlib.sha256(unnamed[own].write_csv().encode()).hexdigest(),
+            oldest_block=int(mine["block"].min()) if mine else None,
+            texts=_texts(mine, contents[of_texts[tenant_id]].to_list()) if mine else None,
+            tests=rows[own.stop - int(in_tests[own].sum()) : own.stop],  # the last part
         )
-
-
-def _by_tenant(rows: pl.DataFrame) -> dict[bytes, pl.DataFrame]:
-    parts = rows.partition_by("tenant_id", as_dict=True, maintain_order=True)
-    return {tenant_id: part for (tenant_id,), part in parts.items()}
 
 
 def _numbered(touches: pl.DataFrame, most: int) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -135,15 +140,17 @@ def _commonest(texts: pl.DataFrame, most: int) -> pl.DataFrame:
     return texts.sort("n", "channel", "unit", descending=[True, False, False]).filter(rank < most)
 
 
-def _texts(touches: pl.DataFrame, contents: Sequence[str | None]) -> Texts:
-    rows = touches.filter(pl.col("text").is_not_null())
-    blocks, block = np.unique(rows["block"].to_numpy(), return_inverse=True)
-    situations = int(touches["situation"].max()) + 1  # type: ignore[arg-type]
+def _texts(touches: Mapping[str, NDArray[Any]], contents: Sequence[str | None]) -> Texts:
+    """touches: COLUMNS of one tenant, (rows,) each."""
+    known = touches["text"] != RARE
+    row = {name: column[known] for name, column in touches.items()}
+    blocks, block = np.unique(row["block"], return_inverse=True)
+    situations = int(touches["situation"].max()) + 1
     n = np.zeros((len(blocks), situations * STRATA, len(contents)), np.int64)
     s = np.zeros_like(n)
-    place = (block, rows["situation"].to_numpy() * STRATA + rows["stratum"].to_numpy() + 1, rows["text"].to_numpy())
-    np.add.at(n, place, rows["n"].to_numpy())
-    np.add.at(s, place, rows["s"].to_numpy())
+    place = (block, row["situation"] * STRATA + row["stratum"] + 1, row["text"])
+    np.add.at(n, place, row["n"])
+    np.add.at(s, place, row["s"])
     groups = tuple(np.repeat(np.arange(situations), STRATA).tolist())
     said = [json.loads(content or "{}") for content in contents]
     return Texts(
