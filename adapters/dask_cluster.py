@@ -6,8 +6,10 @@ its work to another one. Nobody here starts a cluster.
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 from uuid import uuid4
 
@@ -64,16 +66,18 @@ class Cluster:
 
 def _connect(address: str) -> Any:
     try:
-        import distributed
+        distributed: Any = import_module("distributed")  # optional, and without types
     except ImportError:
         raise SettingsError(
             "LEARNBACK_RUNNER names a Dask scheduler, and the package `distributed` is not installed",
             do="Install learnback[dask], or unset LEARNBACK_RUNNER",
         ) from None
+    host, _, port = address.removeprefix(DASK).rpartition(":")
     try:
-        client = distributed.Client(
-            f"tcp://{address.removeprefix(DASK)}", timeout=CONNECT_SECONDS, set_as_default=False
-        )
+        socket.create_connection(
+            (host, int(port)), CONNECT_SECONDS
+        ).close()  # Dask would try again until its time is up
+        client = distributed.Client(f"tcp://{host}:{port}", timeout=CONNECT_SECONDS, set_as_default=False)
     except OSError:
         raise ServerError(f"no Dask scheduler answers at {address}", do="Start it, or unset LEARNBACK_RUNNER") from None
     try:
@@ -81,6 +85,6 @@ def _connect(address: str) -> Any:
     except TimeoutError:
         client.close()
         raise ServerError(
-            f"the Dask scheduler at {address} has no workers", do=f"Start some: dask worker {address[len(DASK) :]}"
+            f"the Dask scheduler at {address} has no workers", do=f"Start some: dask worker {host}:{port}"
         ) from None
     return client
