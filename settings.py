@@ -88,8 +88,8 @@ class Settings(BaseSettings):
     @field_validator("runner")
     @classmethod
     def threads_or_scheduler(cls, value: str) -> str:
-        if value == "threads":
-            return value
+        if value in ("", "threads"):
+            return "threads"
         host, colon, port = value.removeprefix(DASK).rpartition(":")
         if not (value.startswith(DASK) and host and colon and port.isdecimal() and int(port) < 65536):
             raise ValueError("wanted `threads`, or a scheduler as dask://host:port")
