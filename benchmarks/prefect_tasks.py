@@ -10,6 +10,7 @@ Reports to the local server of the settings, which must run.
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import settings
 from adapters import prefect_environment
@@ -19,7 +20,7 @@ def main(count: int) -> None:
     prefect_environment.apply(settings.load())
     from prefect import flow, task
     from prefect.cache_policies import NO_CACHE
-    from prefect.task_runners import ThreadPoolTaskRunner
+    from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
     from tasks.passing import whole
 
@@ -27,7 +28,9 @@ def main(count: int) -> None:
     def nothing(record: dict[str, int]) -> dict[str, int]:
         return record
 
-    @flow(task_runner=ThreadPoolTaskRunner(max_workers=2))
+    runner: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=2)
+
+    @flow(task_runner=runner)
     def tasks_of_nothing() -> int:
         futures = [nothing.submit(whole({"number": number})) for number in range(count)]
         return sum(future.result()["number"] for future in futures)
