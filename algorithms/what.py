@@ -55,14 +55,19 @@ def merge(config: WhatConfig, summaries: Sequence[pl.DataFrame]) -> pl.DataFrame
     return merge_summaries(summaries)
 
 
-def population(config: WhatConfig, summary: pl.DataFrame, context: LearningContext) -> Prior | Refusal:
-    """How often a content feature matters: over all features of all tenants that consent."""
+def witness(config: WhatConfig, summary: pl.DataFrame, context: LearningContext) -> list[float]:
+    """Of every content feature of every tenant that consents, how much more likely it matters than not: log odds."""
     questions = config.questions
     rich, _ = split_poor(summary.filter("shares_priors"), questions.most_texts, questions.evidence.min_outcomes)
     with one_thread():
         asked = together(questions, rich)
         told = [result for some in asked for of_one in answers(questions, some) for result in of_one.values()]
-    log_bfs = [result.log_bf for result in told if isinstance(result, Compared)]
+    return [result.log_bf for result in told if isinstance(result, Compared)]
+
+
+def pool(config: WhatConfig, told: Sequence[list[float]], context: LearningContext) -> Prior | Refusal:
+    """How often a content feature matters: over all features of all tenants that consent."""
+    log_bfs = [log_bf for some in told for log_bf in some]
     if len(log_bfs) < MIN_PATTERNS:
         return Refusal(Reason.TOO_FEW_OUTCOMES, len(log_bfs), MIN_PATTERNS, "features with enough outcomes")
     return Prior(NAME, rounded({"p_real": learn_p_real(log_bfs), "features": len(log_bfs)}), context.as_of)
@@ -199,7 +204,8 @@ def learner(config: WhatConfig) -> Learner:
         reads=("exposures", "templates", "message_tests"),
         summarise=partial(summarise, config),
         merge=partial(merge, config),
-        population=partial(population, config),
+        witness=partial(witness, config),
+        pool=partial(pool, config),
         learn=partial(learn, config),
         judge=partial(judge, config),
         explain=explain,

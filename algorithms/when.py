@@ -97,8 +97,8 @@ def merge(config: WhenConfig, summaries: Sequence[pl.DataFrame]) -> pl.DataFrame
     return merge_summaries(summaries)
 
 
-def population(config: WhenConfig, summary: pl.DataFrame, context: LearningContext) -> Prior | Refusal:
-    """How often hours, and gaps, truly differ: π1 of either question, from tenants that consent."""
+def witness(config: WhenConfig, summary: pl.DataFrame, context: LearningContext) -> dict[str, list[float]]:
+    """By question, log Bayes factors of real effects against none, of the tenants that consent."""
     log_bfs: dict[str, list[float]] = {question.name: [] for question in QUESTIONS}
     rich, _ = split_poor(summary, config.evidence.min_outcomes)
     for some in _together(rich):
@@ -110,6 +110,12 @@ def population(config: WhenConfig, summary: pl.DataFrame, context: LearningConte
                 randomised=[question.randomised(one) for one, _ in asked],
                 config=question.evidence(config),
             )
+    return log_bfs
+
+
+def pool(config: WhenConfig, told: Sequence[dict[str, list[float]]], context: LearningContext) -> Prior | Refusal:
+    """How often hours, and gaps, truly differ: π1 of either question, from tenants that consent."""
+    log_bfs = {one.name: [bf for some in told for bf in some[one.name]] for one in QUESTIONS}
     most = max(map(len, log_bfs.values()))
     if most < MIN_PATTERNS:
         return Refusal(Reason.TOO_FEW_OUTCOMES, most, MIN_PATTERNS, "tenants with enough outcomes")
@@ -269,7 +275,8 @@ def learner(config: WhenConfig) -> Learner:
         reads=("exposures",),
         summarise=partial(summarise, config),
         merge=partial(merge, config),
-        population=partial(population, config),
+        witness=partial(witness, config),
+        pool=partial(pool, config),
         learn=partial(learn, config),
         judge=partial(judge, config),
         explain=explain,

@@ -55,7 +55,7 @@ def seconds(tasks: int) -> float:
 def tasks_of_a_run(loaded: Settings) -> int:
     """As flows/pattern_learning.py goes: streams, checks, their verdict, summaries, then by learner."""
     learners = len(registry.LEARNERS)
-    populations = sum(learner.population is not None for learner in registry.LEARNERS)
+    populations = sum(learner.witness is not None for learner in registry.LEARNERS)
     return loaded.streams + 2 * loaded.groups + 1 + populations + learners * (2 * loaded.groups + 1) + 1
 
 
