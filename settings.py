@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -11,6 +12,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from contracts.errors import SettingsError
 
 MINIMUM_POSTGRES = 14
+
+DASK = "dask://"
+"""Begins the runner that names a Dask scheduler."""
 
 
 class Settings(BaseSettings):
@@ -29,9 +33,12 @@ class Settings(BaseSettings):
     )
     extracts: Path | None = Field(None, description="Folder whose *.sql replace the built-in extract queries")
     expectations: Path | None = Field(None, description="Great Expectations suite that replaces the built-in one")
-    lake: str | None = Field(None, description="Folder for Parquet; unset: home/lake")
+    lake: str | None = Field(None, description="Folder, or s3://bucket/folder, for Parquet; unset: home/lake")
     groups: int = Field(8, ge=1, le=512, description="Tenant groups: the unit of parallel work")
     streams: int = Field(2, ge=1, le=16, description="Parallel extraction streams")
+    runner: str = Field(
+        "threads", description="Where slices run: `threads` of one process, or a Dask scheduler as dask://host:port"
+    )
     server_port: int | None = Field(
         None, ge=1, le=65535, description="Port of the local Prefect server; unset: a free one"
     )
@@ -78,6 +85,25 @@ class Settings(BaseSettings):
             raise ValueError("wanted an address that begins with postgresql://")
         return value
 
+    @field_validator("runner")
+    @classmethod
+    def threads_or_scheduler(cls, value: str) -> str:
+        if value in ("", "threads"):
+            return "threads"
+        host, colon, port = value.removeprefix(DASK).rpartition(":")
+        if not (value.startswith(DASK) and host and colon and port.isdecimal() and int(port) < 65536):
+            raise ValueError("wanted `threads`, or a scheduler as dask://host:port")
+        return value
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel to another process without secrets: whoever unpacks the settings reads these where it is."""
+        secrets = tuple(name for name in self.__class__.model_fields if isinstance(getattr(self, name), SecretStr))
+        plain = {name: getattr(self, name) for name in self.__class__.model_fields if name not in secrets}
+        folders = {"home": self.root} | {
+            name: folder.absolute() for name in ("extracts", "expectations") if (folder := getattr(self, name))
+        }
+        return _arrived, (plain | folders, secrets)
+
     @cached_property
     def root(self) -> Path:
         return self.home.resolve()
@@ -112,3 +138,20 @@ def load(**overrides: object) -> Settings:
     except ValidationError as error:
         faults = "; ".join(f"LEARNBACK_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
         raise SettingsError(f"the settings cannot be used: {faults}", do="`learnback doctor` explains each") from None
+
+
+NEEDED = ("database_url", "source_url")
+"""Secrets without which a process would work on another database than the one that sent it the settings."""
+
+
+def _arrived(plain: dict[str, Any], secrets: tuple[str, ...]) -> Settings:
+    """The settings that another process has sent, with this one's own secrets; raises SettingsError without them."""
+    here = load()
+    for name in secrets:
+        if name in NEEDED and getattr(here, name) is None:
+            raise SettingsError(
+                f"LEARNBACK_{name.upper()} is not set on a worker",
+                wanted="it is set where the run began",
+                do="Give every worker the same databases: docs/how-to/scale-out.md",
+            )
+    return load(**plain, **{name: getattr(here, name) for name in secrets})

@@ -80,8 +80,7 @@ def make(extracts: Mapping[str, pl.LazyFrame], context: LearningContext) -> pl.D
     Touches of leads or tenants that are not in the slice are left out, and so are those older than BLOCKS blocks.
     """
     leads = _leads(extracts["leads"], extracts["tenants"], context.as_of).collect()
-    touches = _touches(extracts["touches"], context.as_of).collect()
-    ordered = _in_order(touches, leads)
+    ordered = _in_order(_known(extracts["touches"], context.as_of), leads)
     answered = ordered.lazy().with_columns(**_neighbours()).with_columns(**_answers())
     rows = answered.select(*_columns(), *_kept(context.as_of)).filter("kept").collect()
     hours = hour_of_week(rows["occurred_at"], leads["time_zone"].gather(rows["lead"]))
@@ -114,35 +113,41 @@ def _declared(tenants: pl.LazyFrame) -> pl.Expr:
     return (pl.col("early_outcome").is_not_null() if named else pl.lit(value=False)).alias("early")
 
 
-def _touches(touches: pl.LazyFrame, as_of: datetime) -> pl.LazyFrame:
-    """Touches with words as codes: what follows moves rows, and words are heavy."""
+def _known(touches: pl.LazyFrame, as_of: datetime) -> pl.LazyFrame:
+    return _with_optional(touches, _TOUCH).filter(pl.col("occurred_at") <= as_of)
+
+
+def _coded() -> tuple[pl.Expr | str, ...]:
+    """What is read of touches besides keys, with words as codes: what follows moves rows, and words are heavy."""
     return (
-        _with_optional(touches, _TOUCH)
-        .filter(pl.col("occurred_at") <= as_of)
-        .select(
-            "tenant_id",
-            "lead_id",
-            "touch_id",
-            "occurred_at",
-            "outcome_at",
-            "touch_number",
-            "propensity",
-            pl.col("score_stratum").fill_null(UNKNOWN).clip(UNKNOWN, 9).cast(pl.Int8).alias("stratum"),
-            pl.col("channel").cast(EXPOSURES["channel"], strict=False),
-            pl.col("policy_version").fill_null("").cast(pl.Categorical).alias("policy"),
-            pl.col("template_id").cast(pl.Categorical),
-        )
+        "occurred_at",
+        "outcome_at",
+        "touch_number",
+        "propensity",
+        pl.col("score_stratum").fill_null(UNKNOWN).clip(UNKNOWN, 9).cast(pl.Int8).alias("stratum"),
+        pl.col("channel").cast(EXPOSURES["channel"], strict=False),
+        pl.col("policy_version").fill_null("").cast(pl.Categorical).alias("policy"),
+        pl.col("template_id").cast(pl.Categorical),
     )
 
 
-def _in_order(touches: pl.DataFrame, leads: pl.DataFrame) -> pl.DataFrame:
-    """Touches by lead and time, ties by id, with what matters of their leads. Only keys are joined and sorted."""
-    keys = touches.lazy().select("tenant_id", "lead_id", "occurred_at", "touch_id").with_row_index("row")
-    numbers = leads.lazy().select("tenant_id", "lead_id", "lead")
-    found = _by_lead_and_time(keys.join(numbers, on=("tenant_id", "lead_id"), how="inner").collect())
-    moved = touches.drop("tenant_id", "lead_id", "touch_id")[found["row"]]
+def _in_order(touches: pl.LazyFrame, leads: pl.DataFrame) -> pl.DataFrame:
+    """Touches by lead and time, ties by id, with what matters of their leads.
+
+    Keys are joined and sorted alone, and forgotten before the other columns are read: ids are most of the memory.
+    """
+    found = _places(touches, leads)
+    moved = touches.select(*_coded()).collect()[found["row"]]
     of_lead = leads.select("tenant_id", "converted_at", "early", "synthetic", "path_known")[found["lead"]]
     return pl.concat([found.select("lead"), moved, of_lead], how="horizontal")
+
+
+def _places(touches: pl.LazyFrame, leads: pl.DataFrame) -> pl.DataFrame:
+    """`row` of each touch as it is read, and `lead`, by lead and time."""
+    keys = touches.select("tenant_id", "lead_id", "occurred_at", "touch_id").with_row_index("row")
+    numbers = leads.lazy().select("tenant_id", "lead_id", "lead")
+    joined = keys.join(numbers, on=("tenant_id", "lead_id"), how="inner").drop("tenant_id", "lead_id")
+    return _by_lead_and_time(joined.collect())
 
 
 def _by_lead_and_time(keys: pl.DataFrame) -> pl.DataFrame:

@@ -94,19 +94,34 @@ def merge_summaries(parts: Sequence[pl.DataFrame], keep: int) -> pl.DataFrame:
 
 
 def histories(summary: pl.DataFrame) -> Iterator[History]:
-    """Every tenant of a merged summary, in order of tenant id."""
-    for (tenant_id,), rows in summary.partition_by("tenant_id", as_dict=True, maintain_order=True).items():
-        is_lead = rows["dimension"].is_null()
-        leads = rows.filter(is_lead)
+    """Every tenant of a merged summary, in order of tenant id. Arrays are views of the summary's columns."""
+    components = np.ascontiguousarray(summary.select(COMPONENTS).to_numpy())
+    converted = summary["s"].to_numpy() > 0
+    created, known = (summary[name].to_physical().fill_null(0).to_numpy() for name in ("created_at", "known_at"))
+    levels = summary.select("dimension", "level", "n", "s")
+    for tenant_id, shares_priors, start, middle, end in _bounds(summary):
+        leads = slice(start + middle, end)
         yield History(
             tenant_id=UUID(bytes=tenant_id),
-            shares_priors=bool(rows["shares_priors"][0]),
-            components=np.ascontiguousarray(leads.select(COMPONENTS).to_numpy()),
-            converted=leads["s"].to_numpy() > 0,
-            created=leads["created_at"].to_physical().to_numpy(),
-            known=leads["known_at"].to_physical().to_numpy(),
-            levels=rows.filter(~is_lead).select("dimension", "level", "n", "s"),
+            shares_priors=shares_priors,
+            components=components[leads],
+            converted=converted[leads],
+            created=created[leads],
+            known=known[leads],
+            levels=levels[start : start + middle],
         )
+
+
+def _bounds(summary: pl.DataFrame) -> list[tuple[bytes, bool, int, int, int]]:
+    """Tenant, whether it shares, its first row, how many of its rows are levels (they come first), and its end."""
+    rows = summary.with_row_index("row").group_by("tenant_id", maintain_order=True)
+    bounds = rows.agg(
+        pl.col("shares_priors").first(),
+        pl.col("row").first().alias("start"),
+        pl.col("dimension").is_not_null().sum().alias("levels"),
+        (pl.col("row").last() + 1).alias("end"),
+    )
+    return bounds.rows()
 
 
 def _merged(parts: Sequence[pl.DataFrame], keep: int) -> pl.DataFrame:

@@ -39,6 +39,7 @@ from algorithms.how_levels import (
     next_channel_counts,
     path_counts,
     reach_counts,
+    split_poor,
     tenants,
 )
 from algorithms.how_value import values
@@ -94,10 +95,11 @@ def merge(config: HowConfig, summaries: Sequence[pl.DataFrame]) -> pl.DataFrame:
     return merge_summaries(summaries)
 
 
-def population(config: HowConfig, summary: pl.DataFrame, context: LearningContext) -> Prior | Refusal:
-    """How often channels, and pairs of channels, truly differ: π1 of either question, from tenants that consent."""
+def witness(config: HowConfig, summary: pl.DataFrame, context: LearningContext) -> dict[str, list[float]]:
+    """By question, log Bayes factors of real effects against none, of the tenants that consent."""
     log_bfs: dict[str, list[float]] = {question.name: [] for question in QUESTIONS}
-    for some in _together(summary):
+    rich, _ = split_poor(summary, config.evidence.min_outcomes)
+    for some in _together(rich):
         willing = [one.cells for one in some if one.shares_priors]
         for question in QUESTIONS:
             log_bfs[question.name] += log_bayes_factors(
@@ -106,6 +108,12 @@ def population(config: HowConfig, summary: pl.DataFrame, context: LearningContex
                 randomised=[cells.randomised for cells in willing],
                 config=config.evidence,
             )
+    return log_bfs
+
+
+def pool(config: HowConfig, told: Sequence[dict[str, list[float]]], context: LearningContext) -> Prior | Refusal:
+    """How often channels, and pairs of channels, truly differ: π1 of either question, from tenants that consent."""
+    log_bfs = {one.name: [bf for some in told for bf in some[one.name]] for one in QUESTIONS}
     most = max(map(len, log_bfs.values()))
     if most < MIN_PATTERNS:
         return Refusal(Reason.TOO_FEW_OUTCOMES, most, MIN_PATTERNS, "tenants with enough outcomes")
@@ -117,8 +125,9 @@ def learn(config: HowConfig, summary: pl.DataFrame, context: LearningContext) ->
     """Comparisons, and what is told beside them, per tenant; refuses where neither question can be answered."""
     prior = context.priors.at(context.as_of)
     chances: Mapping[str, float] = prior.content["pi1"] if prior else {}
-    found: dict[UUID, Finding | Refusal] = {}
-    for some in _together(summary):
+    rich, poor = split_poor(summary, config.evidence.min_outcomes)
+    found: dict[UUID, Finding | Refusal] = {**poor}
+    for some in _together(rich):
         answers = {question.name: _ask(question, some, chances, config) for question in QUESTIONS}
         worth = values([one.cells for one in some], pi1=chances.get("next_channel", P_REAL), config=config.evidence)
         for row, tenant in enumerate(some):
@@ -254,7 +263,8 @@ def learner(config: HowConfig) -> Learner:
         reads=("exposures",),
         summarise=partial(summarise, config),
         merge=partial(merge, config),
-        population=partial(population, config),
+        witness=partial(witness, config),
+        pool=partial(pool, config),
         learn=partial(learn, config),
         judge=partial(judge, config),
         explain=explain,

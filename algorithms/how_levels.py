@@ -21,13 +21,16 @@ from algorithms.exposures import BLOCKS
 from algorithms.how_counts import QUESTIONS
 from algorithms.how_paths import REACH_KEYS
 from algorithms.how_rows import PREVIOUS, STRATA
+from algorithms.tenant_rows import bounds
 from contracts.how import NO_CHANNEL, next_key
 from contracts.outcomes import CHANNELS
+from contracts.refusal import Reason, Refusal
 
 Counts = NDArray[np.int64]
 
 BANDS = 3
 NOTHING = (0, 0)
+NO_ROWS = slice(0, 0)
 
 FEW_POLICIES = 2
 """Habit, and one that is logged."""
@@ -87,28 +90,41 @@ class TenantCounts:
     paths: Mapping[str, Mapping[str | Reached, tuple[int, int]]]
 
 
+def split_poor(summary: pl.DataFrame, least: int) -> tuple[pl.DataFrame, dict[UUID, Refusal]]:
+    """The summary of those who may be told something, and why nobody else is: too few outcomes at their touches.
+
+    least: min(conversions, non-conversions). Most tenants of a large population are poor, and need no closer look.
+    """
+    n, s = pl.col("n").sum(), pl.col("s").sum()
+    totals = summary.filter(pl.col("question") == "touches").group_by("tenant_id")
+    poor = totals.agg(outcomes=pl.min_horizontal(s, n - s)).filter(pl.col("outcomes") < least)
+    refused = {UUID(bytes=row[0]): Refusal(Reason.TOO_FEW_OUTCOMES, row[1], least) for row in poor.iter_rows()}
+    return summary.join(poor, on="tenant_id", how="anti", maintain_order="left"), refused
+
+
 def tenants(summary: pl.DataFrame) -> Iterator[TenantCounts]:
     """Every tenant with touches in a merged summary, in order of tenant id."""
     about_touches = pl.col("question") == "touches"
-    paths = _by_tenant(summary.filter(~about_touches))
-    for tenant_id, touches in sorted(_by_tenant(summary.filter(about_touches)).items()):
-        of_paths = paths.get(tenant_id, summary.clear())
+    touches = summary.filter(about_touches)
+    paths = summary.filter(~about_touches).sort("tenant_id", maintain_order=True)
+    unnamed = [rows.drop("tenant_id", "shares_priors") for rows in (touches, paths)]
+    columns = {name: _codes(touches[name]) for name in ("block", "stratum", "band", "previous", "channel", "n", "s")}
+    columns |= {"policy": _codes(touches["policy"].rle_id()), "logged": touches["logged"].to_numpy()}
+    shares_priors = touches["shares_priors"].to_numpy()
+    of_paths = bounds(paths)
+    for tenant_id, own in bounds(touches).items():
+        parts = unnamed[0][own], unnamed[1][of_paths.get(tenant_id, NO_ROWS)]
         content = hashlib.sha256()
-        for rows in (touches, of_paths):
-            content.update(rows.drop("tenant_id", "shares_priors").write_csv().encode())
+        for rows in parts:
+            content.update(rows.write_csv().encode())
         yield TenantCounts(
             tenant_id=UUID(bytes=tenant_id),
-            shares_priors=bool(touches["shares_priors"][0]),
+            shares_priors=bool(shares_priors[own.start]),
             digest=content.hexdigest(),
-            oldest_block=int(touches["block"].to_numpy().min()),
-            cells=_cells(touches),
-            paths=_paths(of_paths),
+            oldest_block=int(columns["block"][own].min()),
+            cells=_cells({name: column[own] for name, column in columns.items()}),
+            paths=_paths(parts[1]),
         )
-
-
-def _by_tenant(rows: pl.DataFrame) -> dict[bytes, pl.DataFrame]:
-    parts = rows.partition_by("tenant_id", as_dict=True, maintain_order=True)
-    return {tenant_id: part for (tenant_id,), part in parts.items()}
 
 
 def _paths(rows: pl.DataFrame) -> dict[str, dict[str | Reached, tuple[int, int]]]:
@@ -118,22 +134,24 @@ def _paths(rows: pl.DataFrame) -> dict[str, dict[str | Reached, tuple[int, int]]
     return found
 
 
-def _cells(touches: pl.DataFrame) -> Cells:
-    def codes(column: pl.Series) -> Counts:
-        return column.to_physical().to_numpy().astype(np.int64)
+def _codes(column: pl.Series) -> Counts:
+    return column.to_physical().to_numpy().astype(np.int64)
 
-    policy, block = codes(touches["policy"].rle_id()), codes(touches["block"])  # rows are in the order of policies
+
+def _cells(touches: Mapping[str, Counts]) -> Cells:
+    """touches: columns of one tenant, (rows,) each, in the order of its policies."""
+    policy, block = touches["policy"] - touches["policy"][0], touches["block"]
     return Cells(
         policies=int(policy[-1]) + 1,
         policy=policy,
-        logged=touches["logged"].to_numpy(),
+        logged=touches["logged"].astype(np.bool_),
         block=np.maximum(block - block.max() + BLOCKS - 1, 0),
-        stratum=codes(touches["stratum"]) + 1,
-        band=codes(touches["band"]),
-        previous=codes(touches["previous"]),
-        channel=codes(touches["channel"]),
-        n=touches["n"].to_numpy(),
-        s=touches["s"].to_numpy(),
+        stratum=touches["stratum"] + 1,
+        band=touches["band"],
+        previous=touches["previous"],
+        channel=touches["channel"],
+        n=touches["n"],
+        s=touches["s"],
     )
 
 

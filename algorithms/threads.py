@@ -6,6 +6,7 @@ to enter notes what was there and the last to leave restores it; nobody loses th
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,14 +16,17 @@ from threadpoolctl import threadpool_limits
 _lock = threading.Lock()
 _entered: list[threadpool_limits] = []  # one a caller inside or gone; the first remembers what was there before all
 _inside = 0
+_modules = 0  # that were loaded when libraries were last looked for: the search costs milliseconds
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Limit BLAS and OpenMP, also those loaded since, to one thread until the last caller has left."""
-    global _inside
+    global _inside, _modules
     with _lock:
-        _entered.append(threadpool_limits(limits=1))
+        if not _inside or _modules != len(sys.modules):
+            _entered.append(threadpool_limits(limits=1))
+            _modules = len(sys.modules)
         _inside += 1
     try:
         yield

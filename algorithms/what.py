@@ -23,7 +23,7 @@ from algorithms.level_gate import LevelGateConfig, described, judge_levels
 from algorithms.spoken import recommended
 from algorithms.threads import one_thread
 from algorithms.what_counts import merge_summaries, summarise_messages
-from algorithms.what_levels import Messages
+from algorithms.what_levels import Messages, split_poor
 from algorithms.what_marks import WORD, Learned, MarksConfig, learn_marks
 from algorithms.what_questions import Asked, QuestionsConfig, Result, answers, together, weighed
 from contracts.canonical import content_hash, rounded
@@ -55,12 +55,19 @@ def merge(config: WhatConfig, summaries: Sequence[pl.DataFrame]) -> pl.DataFrame
     return merge_summaries(summaries)
 
 
-def population(config: WhatConfig, summary: pl.DataFrame, context: LearningContext) -> Prior | Refusal:
-    """How often a content feature matters: over all features of all tenants that consent."""
+def witness(config: WhatConfig, summary: pl.DataFrame, context: LearningContext) -> list[float]:
+    """Of every content feature of every tenant that consents, how much more likely it matters than not: log odds."""
+    questions = config.questions
+    rich, _ = split_poor(summary.filter("shares_priors"), questions.most_texts, questions.evidence.min_outcomes)
     with one_thread():
-        asked = together(config.questions, summary.filter("shares_priors"))
-        told = [result for some in asked for of_one in answers(config.questions, some) for result in of_one.values()]
-    log_bfs = [result.log_bf for result in told if isinstance(result, Compared)]
+        asked = together(questions, rich)
+        told = [result for some in asked for of_one in answers(questions, some) for result in of_one.values()]
+    return [result.log_bf for result in told if isinstance(result, Compared)]
+
+
+def pool(config: WhatConfig, told: Sequence[list[float]], context: LearningContext) -> Prior | Refusal:
+    """How often a content feature matters: over all features of all tenants that consent."""
+    log_bfs = [log_bf for some in told for log_bf in some]
     if len(log_bfs) < MIN_PATTERNS:
         return Refusal(Reason.TOO_FEW_OUTCOMES, len(log_bfs), MIN_PATTERNS, "features with enough outcomes")
     return Prior(NAME, rounded({"p_real": learn_p_real(log_bfs), "features": len(log_bfs)}), context.as_of)
@@ -70,9 +77,10 @@ def learn(config: WhatConfig, summary: pl.DataFrame, context: LearningContext) -
     """Comparisons per tenant; refuses where neither touches nor tests can answer any question."""
     prior = context.priors.at(context.as_of)
     p_real = config.questions.chance(float(prior.content["p_real"])) if prior else config.questions.p_real
-    found: dict[UUID, Finding | Refusal] = {}
+    rich, poor = split_poor(summary, config.questions.most_texts, config.questions.evidence.min_outcomes)
+    found: dict[UUID, Finding | Refusal] = {**poor}
     with one_thread():
-        for some in together(config.questions, summary):
+        for some in together(config.questions, rich):
             for one, apart in zip(some, answers(config.questions, some), strict=True):
                 results = weighed(config.questions, one, apart, p_real)
                 tested = None if one.tenant.tests.is_empty() else learn_marks(one.tenant.tests, config.marks)
@@ -192,7 +200,8 @@ def learner(config: WhatConfig) -> Learner:
         reads=("exposures", "templates", "message_tests"),
         summarise=partial(summarise, config),
         merge=partial(merge, config),
-        population=partial(population, config),
+        witness=partial(witness, config),
+        pool=partial(pool, config),
         learn=partial(learn, config),
         judge=partial(judge, config),
         explain=explain,

@@ -59,16 +59,8 @@ def learn_spread(u: Floats, v: Floats, features: Mapping[str, Floats], prior: Te
     root = np.sqrt(values[known])
     z = (basis[:, known].T @ u) / root
     turned = basis[:, known] * root  # z | C ~ N(0, I + turnedᵀ C turned)
-    shared = sum((turned.T @ x) @ (turned.T @ x).T for x in features.values()) + np.zeros((len(z), len(z)))
-    log_weights = np.array(
-        [
-            [
-                _log_density(z, np.diag(1.0 + text**2 * values[known]) + feature**2 * shared)
-                for feature in prior.feature_sd
-            ]
-            for text in prior.text_sd
-        ]
-    )
+    levels = turned.T @ np.hstack(list(features.values())) if features else np.zeros((len(z), 0))
+    log_weights = _log_densities(z, values[known], levels, prior)
     log_weights += np.log(prior.text_weights)[:, None] + np.log(prior.feature_weights)
     weights = np.exp(log_weights - logsumexp(log_weights))
     text = float(np.sqrt(weights.sum(axis=1) @ np.square(prior.text_sd)))
@@ -99,11 +91,23 @@ def of_levels(texts: Statistics, levels: Floats, keys: tuple[str, ...], others: 
     )
 
 
-def _log_density(z: Floats, covariance: Floats) -> float:
-    """Of N(0, covariance) at z, without what does not depend on it."""
-    lower = np.linalg.cholesky(covariance)
-    scaled = np.linalg.solve(lower, z)
-    return float(-np.log(np.diag(lower)).sum() - 0.5 * scaled @ scaled)
+def _log_densities(z: Floats, values: Floats, levels: Floats, prior: TextPrior) -> Floats:
+    """(texts, features) of N(0, I + ω² diag(values) + σ² levels levelsᵀ) at z, for every ω and σ of the prior.
+
+    Levels are few where texts are many: for each ω, all σ follow from the eigenvalues μ of LᵀD⁻¹L (Woodbury),
+
+        log det = Σ log D + Σ log(1 + σ²μ),   zᵀC⁻¹z = zᵀD⁻¹z − σ² Σ b²/(1 + σ²μ),   D = I + ω² diag(values)
+    """
+    own = 1.0 + np.square(prior.text_sd)[:, None] * values  # (texts, T)
+    weighted = levels / own[..., None]
+    mu, basis = np.linalg.eigh(levels.T @ weighted)
+    mu = np.maximum(mu, 0.0)[:, None]  # (texts, 1, levels)
+    b = ((z @ weighted)[:, None] @ basis) ** 2
+    variance = np.square(prior.feature_sd)[:, None]
+    log_det = np.log(own).sum(axis=-1)[:, None] + np.log1p(variance * mu).sum(axis=-1)
+    square = (z**2 / own).sum(axis=-1)[:, None] - (variance * b / (1.0 + variance * mu)).sum(axis=-1)
+    density: Floats = -0.5 * (log_det + square)
+    return density
 
 
 def _root(matrix: Floats, power: float) -> Floats:

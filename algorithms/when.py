@@ -35,7 +35,7 @@ from algorithms.level_gate import LevelGateConfig, described, judge_levels
 from algorithms.spoken import recommended
 from algorithms.threads import one_thread
 from algorithms.when_counts import merge_summaries, summarise_exposures
-from algorithms.when_levels import TenantCounts, tenants
+from algorithms.when_levels import TenantCounts, split_poor, tenants
 from algorithms.when_yield import touch_yields
 from contracts.canonical import content_hash, rounded
 from contracts.learning import Evidence, Finding, Incumbent, Learner, LearningContext, Payload, Prior, Verdict
@@ -97,10 +97,11 @@ def merge(config: WhenConfig, summaries: Sequence[pl.DataFrame]) -> pl.DataFrame
     return merge_summaries(summaries)
 
 
-def population(config: WhenConfig, summary: pl.DataFrame, context: LearningContext) -> Prior | Refusal:
-    """How often hours, and gaps, truly differ: π1 of either question, from tenants that consent."""
+def witness(config: WhenConfig, summary: pl.DataFrame, context: LearningContext) -> dict[str, list[float]]:
+    """By question, log Bayes factors of real effects against none, of the tenants that consent."""
     log_bfs: dict[str, list[float]] = {question.name: [] for question in QUESTIONS}
-    for some in _together(summary):
+    rich, _ = split_poor(summary, config.evidence.min_outcomes)
+    for some in _together(rich):
         for question in QUESTIONS:
             asked = [(one, counts) for one in some if one.shares_priors and (counts := question.counts(one))]
             log_bfs[question.name] += log_bayes_factors(
@@ -109,6 +110,12 @@ def population(config: WhenConfig, summary: pl.DataFrame, context: LearningConte
                 randomised=[question.randomised(one) for one, _ in asked],
                 config=question.evidence(config),
             )
+    return log_bfs
+
+
+def pool(config: WhenConfig, told: Sequence[dict[str, list[float]]], context: LearningContext) -> Prior | Refusal:
+    """How often hours, and gaps, truly differ: π1 of either question, from tenants that consent."""
+    log_bfs = {one.name: [bf for some in told for bf in some[one.name]] for one in QUESTIONS}
     most = max(map(len, log_bfs.values()))
     if most < MIN_PATTERNS:
         return Refusal(Reason.TOO_FEW_OUTCOMES, most, MIN_PATTERNS, "tenants with enough outcomes")
@@ -123,9 +130,10 @@ def learn(config: WhenConfig, summary: pl.DataFrame, context: LearningContext) -
     """
     prior = context.priors.at(context.as_of)
     chances: Mapping[str, float] = prior.content["pi1"] if prior else {}
-    found: dict[UUID, Finding | Refusal] = {}
+    rich, poor = split_poor(summary, config.evidence.min_outcomes)
+    found: dict[UUID, Finding | Refusal] = {**poor}
     with one_thread():
-        for some in _together(summary):
+        for some in _together(rich):
             answers = {question.name: _ask(question, some, chances, config) for question in QUESTIONS}
             for row, tenant in enumerate(some):
                 results = {name: of_all[row] for name, of_all in answers.items()}
@@ -266,7 +274,8 @@ def learner(config: WhenConfig) -> Learner:
         reads=("exposures",),
         summarise=partial(summarise, config),
         merge=partial(merge, config),
-        population=partial(population, config),
+        witness=partial(witness, config),
+        pool=partial(pool, config),
         learn=partial(learn, config),
         judge=partial(judge, config),
         explain=explain,

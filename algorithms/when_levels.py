@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from algorithms.evidence import LevelCounts
 from algorithms.tally import combined, numbered
 from algorithms.when_counts import BEYOND, GAP_BANDS, HOUR_BANDS, HOURS, LAST_TOUCH, NO_ZONE, QUESTIONS, SYNTHETIC
+from contracts.refusal import Reason, Refusal
 from contracts.when import GAP_BINS, hour_key
 
 Counts = NDArray[np.int64]
@@ -71,6 +72,26 @@ class _Cells:
     def bytes(self) -> bytes:
         columns = (getattr(self, name) for name in ("policy", *COLUMNS))
         return repr(self.policies).encode() + b"".join(np.ascontiguousarray(column).tobytes() for column in columns)
+
+
+def split_poor(summary: pl.DataFrame, least: int) -> tuple[pl.DataFrame, dict[UUID, Refusal]]:
+    """The summary of those who may be told something, and why nobody else is: too few outcomes in either question.
+
+    least: min(conversions, non-conversions). Most tenants of a large population are poor, and need no closer look.
+    """
+    totals = summary.group_by("tenant_id").agg(
+        outcomes_of(pl.col("question") == name).alias(name) for name in ("hours", "gaps")
+    )
+    known = pl.col("hours").is_not_null() & (pl.col("hours") < least) & (pl.col("gaps").fill_null(0) < least)
+    poor = totals.filter(known).select("tenant_id", "hours")
+    refused = {UUID(bytes=row[0]): Refusal(Reason.TOO_FEW_OUTCOMES, row[1], least) for row in poor.iter_rows()}
+    return summary.join(poor, on="tenant_id", how="anti", maintain_order="left"), refused
+
+
+def outcomes_of(rows: pl.Expr) -> pl.Expr:
+    """min(conversions, non-conversions) of some rows of counts; null where there are none."""
+    n, s = pl.col("n").filter(rows).sum(), pl.col("s").filter(rows).sum()
+    return pl.when(n > 0).then(pl.min_horizontal(s, n - s))
 
 
 def tenants(summary: pl.DataFrame) -> Iterator[TenantCounts]:

@@ -80,17 +80,26 @@ def merge(config: WhoConfig, summaries: Sequence[pl.DataFrame]) -> pl.DataFrame:
     return merge_summaries(summaries, config.keep)
 
 
-def population(config: WhoConfig, summary: pl.DataFrame, context: LearningContext) -> Prior | Refusal:
-    """Centre and spread of the tenants' weights, from those that consent, as known at `context.as_of`.
+def witness(config: WhoConfig, summary: pl.DataFrame, context: LearningContext) -> dict[UUID, Sample]:
+    """The newest leads of every tenant that consents and has enough outcomes, as known at `context.as_of`."""
+    known = summary.filter(pl.col("known_at").is_null() | (pl.col("known_at") <= context.as_of))
+    willing = (one for one in histories(known) if one.shares_priors and _refusal(one, config) is None)
+    return {one.tenant_id: _kept(Sample(*one.newest(config.window))) for one in willing}
+
+
+def _kept(sample: Sample) -> Sample:
+    """By itself: a view would keep the whole summary in memory."""
+    return Sample(sample.components.copy(), sample.converted.copy())
+
+
+def pool(config: WhoConfig, told: Sequence[Mapping[UUID, Sample]], context: LearningContext) -> Prior | Refusal:
+    """Centre and spread of the tenants' weights.
 
     Centre: DerSimonian–Laird mean of the tenants' own weights. Spread: log evidence of each τ around that centre,
     summed over tenants, half-tempered and floored, since tenants share markets and are not independent draws.
     """
-    known = summary.filter(pl.col("known_at").is_null() | (pl.col("known_at") <= context.as_of))
     samples = [
-        Sample(*history.newest(config.window))
-        for history in histories(known)
-        if history.shares_priors and _refusal(history, config) is None
+        sample for _, sample in sorted((pair for some in told for pair in some.items()), key=lambda pair: pair[0].bytes)
     ]
     if len(samples) < config.min_tenants:
         return Refusal(Reason.TOO_FEW_OUTCOMES, len(samples), config.min_tenants, "tenants with enough outcomes")
@@ -338,7 +347,8 @@ def learner(config: WhoConfig) -> Learner:
         reads=("leads",),
         summarise=partial(summarise, config),
         merge=partial(merge, config),
-        population=partial(population, config),
+        witness=partial(witness, config),
+        pool=partial(pool, config),
         learn=partial(learn, config),
         judge=partial(judge, config),
         explain=explain,

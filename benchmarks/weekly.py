@@ -185,14 +185,20 @@ def learned(own: Settings, store: str) -> Run:
         "LEARNBACK_LAKE": own.lake_url,
     }
     command = [sys.executable, "-m", "cli.main", "learn", "--json", "--as-of", f"{AS_OF:%Y-%m-%dT%H:%M:%S}"]
-    began = time.perf_counter()
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=Path(__file__).parents[1])
-    wall = time.perf_counter() - began
-    if done.returncode:
-        raise UserError(f"`learnback learn` ended with {done.returncode}: {done.stderr.strip().splitlines()[-1]}")
-    report = json.loads(done.stdout)
+    with tempfile.TemporaryFile("w+") as said, tempfile.TemporaryFile("w+") as wrong:
+        began = time.perf_counter()
+        process = subprocess.Popen(command, env=environment, stdout=said, stderr=wrong, cwd=Path(__file__).parents[1])
+        _, status, used = os.wait4(process.pid, 0)  # the memory of this process, and of no other child
+        wall = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            wrong.seek(0)
+            last = (wrong.read().strip().splitlines() or ["nothing was said"])[-1]
+            raise UserError(f"`learnback learn` ended with {process.returncode}: {last}")
+        said.seek(0)
+        report = json.load(said)
     rulings = [outcome["ruling"] for outcome in report["outcomes"]]
-    return Run(wall, report["seconds"], rulings.count("publish"), len(rulings), peak_mib(resource.RUSAGE_CHILDREN))
+    return Run(wall, report["seconds"], rulings.count("publish"), len(rulings), used.ru_maxrss / 1024)
 
 
 def in_pandas(own: Settings) -> dict[str, float]:

@@ -78,7 +78,8 @@ class Size:
 
     @property
     def database(self) -> str:
-        return f"learnback_crm_{self.touches // 1000}k"
+        of = "" if self.tenants == Size.tenants else f"_of_{self.tenants}"
+        return f"learnback_crm_{self.touches // 1000}k{of}"
 
 
 def build(address: str, size: Size, seed: int, tell: Callable[[str], None]) -> None:

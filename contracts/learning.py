@@ -144,12 +144,13 @@ class Derived:
 
 @dataclass(frozen=True, slots=True)
 class Learner:
-    """extract → summarise → merge → population → learn → judge, as five pure functions.
+    """extract → summarise → merge → witness → pool → learn → judge, as pure functions.
 
     reads: names of the extracts and derived frames that `summarise` receives, besides `tenants`, which it always does.
     summarise: checked extracts of one slice, as lazy frames by name → a mergeable summary with a tenant_id column.
     merge: summaries of several slices → one summary; the result must not depend on how the rows were split.
-    population: the merged summary of consenting tenants → a prior, or a refusal; None where there is no such thing.
+    witness: a merged summary of some consenting tenants → what they tell of the population; None where there is no such
+    thing. pool: what all of them told → a prior, or a refusal; the result must not depend on who told together.
     learn: a merged summary → per tenant a finding or a refusal, for all of its tenants at once.
     judge: summary, findings and incumbents → per tenant a verdict.
     explain: payload → what it says, in a few readable words (for tables and `patterns show`).
@@ -160,10 +161,17 @@ class Learner:
     reads: tuple[str, ...]
     summarise: Callable[[Mapping[str, pl.LazyFrame], LearningContext], pl.DataFrame]
     merge: Callable[[Sequence[pl.DataFrame]], pl.DataFrame]
-    population: Callable[[pl.DataFrame, LearningContext], Prior | Refusal] | None
+    witness: Callable[[pl.DataFrame, LearningContext], Any] | None
+    pool: Callable[[Sequence[Any], LearningContext], Prior | Refusal] | None
     learn: Callable[[pl.DataFrame, LearningContext], Mapping[UUID, Finding | Refusal]]
     judge: Callable[
         [pl.DataFrame, Mapping[UUID, Finding | Refusal], Mapping[UUID, Incumbent], LearningContext],
         Mapping[UUID, Verdict],
     ]
     explain: Callable[[Payload], str]
+
+    def population(self, summary: pl.DataFrame, context: LearningContext) -> Prior | Refusal:
+        """The prior that all tenants of one merged summary teach."""
+        assert self.witness is not None
+        assert self.pool is not None
+        return self.pool([self.witness(summary, context)], context)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Failed
-from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 import settings
 from contracts.errors import UserError
@@ -19,14 +16,13 @@ from tasks.publish import publish
 from tasks.report import Report, report
 from tasks.request import LearningRequest
 from tasks.run import FLOW, Run, closing, open_run
+from tasks.runner import RUNNER
 from tasks.summarise import summarise
 from tasks.user_errors import tell_in_sentences
 
 tell_in_sentences()
 
 EVERYONE = LearningRequest()
-
-RUNNER: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=2)
 
 
 @flow(name=FLOW, task_runner=RUNNER, persist_result=False)

@@ -26,6 +26,12 @@ def connect(settings: Settings) -> duckdb.DuckDBPyConnection:
     The views show ids as uuid, and times in UTC without a zone: DuckDB's functions on zoned times are an extension that
     it would have to download. DuckDB may open the lake's files and nothing else on this machine or network.
     """
+    if "://" in settings.lake_url:
+        raise LakeError(
+            f"`learnback sql` was asked about the lake {settings.lake_url}",
+            wanted="it reads lakes that are folders: DuckDB would have to download an extension",
+            do="Copy the newest run's files into a folder and set LEARNBACK_LAKE to it, or query them where they lie",
+        )
     manifest = lake.latest(lake.open(settings))
     connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
     connection.execute(f"SET allowed_directories = [{_text(manifest.root + '/')}]")

@@ -62,7 +62,7 @@ def _priors(run: Run, consenting: frozenset[UUID], summaries: Summaries) -> dict
             whole(run), whole(summaries), learner.name, whole(consenting), whole(books[learner.name])
         )
         for learner in run.learners
-        if learner.population is not None and run.only is None
+        if learner.witness is not None and run.only is None
     }
     return books | {name: _with_prior(run, name, future.result(), books[name]) for name, future in futures.items()}
 
@@ -82,10 +82,14 @@ def _with_prior(run: Run, name: str, learned: Prior | Refusal, book: PriorBook) 
 def learn_population(
     run: Run, summaries: Summaries, learner_name: str, consenting: frozenset[UUID], book: PriorBook
 ) -> Prior | Refusal:
-    """The cross-tenant prior from tenants that consent and passed their checks."""
+    """The cross-tenant prior from tenants that consent and passed their checks: one group's counts at a time."""
     learner = registry.learner(learner_name)
-    assert learner.population is not None
-    return learner.population(summaries.read_all(learner_name, consenting), context(run, book))
+    assert learner.witness is not None
+    assert learner.pool is not None
+    told = [
+        learner.witness(summaries.read_of(learner_name, group, consenting), context(run, book)) for group in run.groups
+    ]
+    return learner.pool(told, context(run, book))
 
 
 @task(name="learn", task_run_name="learn {learner_name} group {group}", cache_policy=NO_CACHE)

@@ -33,12 +33,10 @@ class Summaries:
         """One summary, merged as its learner merges."""
         return registry.learner(learner_name).merge([self._table(self.paths[learner_name][group])])
 
-    def read_all(self, learner_name: str, tenants: frozenset[UUID]) -> pl.DataFrame:
-        """The summaries of all groups, of these tenants only, merged into one."""
-        frames = [
-            _of_tenants(self._table(path).lazy(), tenants).collect() for path in self.paths[learner_name].values()
-        ]
-        return registry.learner(learner_name).merge(frames)
+    def read_of(self, learner_name: str, group: int, tenants: frozenset[UUID]) -> pl.DataFrame:
+        """The same of these tenants only."""
+        table = self._table(self.paths[learner_name][group])
+        return registry.learner(learner_name).merge([_of_tenants(table.lazy(), tenants).collect()])
 
     def _table(self, path: str) -> pl.DataFrame:
         table = lake.read_table(self.root, path)

@@ -130,6 +130,13 @@ def _posteriors(
     statistics: Sequence[Statistics], kernel: Kernel, randomised: Sequence[bool], config: EvidenceConfig
 ) -> list[Slab | Refusal]:
     """Remembered or computed, those of one shape together."""
+    with one_thread():  # kernels are factored in it, too
+        return _remembered(statistics, kernel, randomised, config)
+
+
+def _remembered(
+    statistics: Sequence[Statistics], kernel: Kernel, randomised: Sequence[bool], config: EvidenceConfig
+) -> list[Slab | Refusal]:
     found: dict[int, Slab | Refusal] = {}
     shapes: dict[tuple[int, ...], list[tuple[int, bytes, Question]]] = {}
     for index, (one, is_random) in enumerate(zip(statistics, randomised, strict=True)):
@@ -147,13 +154,12 @@ def _posteriors(
     for shape, waiting in shapes.items():
         blocks, _, rank = shape
         chunk = max(1, CHUNK // (blocks * rank**2))
-        with one_thread():
-            for start in range(0, len(waiting), chunk):
-                part = waiting[start : start + chunk]
-                answers = slabs([question for _, _, question in part], config)
-                for (index, key, _), slab in zip(part, answers, strict=True):
-                    memo.SLABS.remember(key, slab)
-                    found[index] = slab
+        for start in range(0, len(waiting), chunk):
+            part = waiting[start : start + chunk]
+            answers = slabs([question for _, _, question in part], config)
+            for (index, key, _), slab in zip(part, answers, strict=True):
+                memo.SLABS.remember(key, slab)
+                found[index] = slab
     return [found[index] for index in range(len(statistics))]
 
 

@@ -16,8 +16,8 @@ import numpy as np
 from algorithms.evidence.config import EvidenceConfig
 from algorithms.evidence.posterior import Question, Slab
 
-KEPT = 20_000
-"""Posteriors remembered; at five levels about 20 MB, at a hundred 100 MB."""
+KEPT = 50_000
+"""Posteriors remembered, a learner's of some 5,000 rich tenants; at five levels about 50 MB, at a hundred 250 MB."""
 
 V = TypeVar("V")
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import multivariate_hypergeom
 
 from algorithms.evidence import EvidenceConfig, LevelCounts, Statistics, gather, score_statistics
-from algorithms.evidence.coarsen import joined, segments
+from algorithms.evidence.coarsen import MANY_ROWS, joined, segments
 
 Ints = NDArray[np.int64]
 
@@ -76,6 +76,16 @@ def test_neighbours_join_as_by_hand(items: list[tuple[int, int]], at_least: int)
     summed = joined(counts, ids)
     for segment in range(len(summed)):
         assert summed[segment].tolist() == counts[ids == segment].sum(axis=0).tolist()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 20), st.integers(1, 2), st.integers(1, 40))
+def test_many_rows_join_abreast_as_each_does_alone(seed: int, length: int, dimensions: int, at_least: int) -> None:
+    rng = np.random.default_rng(seed)
+    amounts = rng.integers(0, 15, size=(2 * MANY_ROWS, length, dimensions))
+    groups = sorted(rng.integers(0, 4, size=length).tolist())
+    alone = [segments(row, at_least, groups).tolist() for row in amounts]
+    assert segments(amounts, at_least, groups).tolist() == alone
 
 
 def test_groups_of_strata_are_never_joined() -> None:

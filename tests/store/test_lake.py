@@ -22,9 +22,14 @@ TENANT = UUID(int=7)
 
 
 def run(root: Path, number: int, names: tuple[str, ...] = ("Ash",)) -> Manifest:
+    """The same in a folder."""
+    return lake_run(str(root), number, names)
+
+
+def lake_run(root: str, number: int, names: tuple[str, ...] = ("Ash",)) -> Manifest:
     """A run of one extract with one row a name, `number` days after the first."""
     manifest = Manifest(
-        str(root), UUID(int=number), NOW + timedelta(days=number), NOW + timedelta(days=number), 8, Watermark(5, 6)
+        root, UUID(int=number), NOW + timedelta(days=number), NOW + timedelta(days=number), 8, Watermark(5, 6)
     )
     columns = {"tenant_id": [TENANT.bytes] * len(names), "name": list(names), "horizon_days": [30] * len(names)}
     fields = lake.arrow_schema(EXTRACTS["tenants"])
