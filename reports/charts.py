@@ -19,7 +19,7 @@ from altair.utils.schemapi import disable_debug_mode
 
 Drawing = alt.Chart | alt.LayerChart | alt.FacetChart
 
-disable_debug_mode()  # else every part of a chart is validated as it is made, a third of the time; tests validate wholes
+disable_debug_mode()  # every part of a chart would be validated as it is made, a third of the time; tests validate all
 
 FONT = "system-ui, -apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif"
 
