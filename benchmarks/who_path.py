@@ -40,7 +40,6 @@ class Learned:
 
 def decide(summary: pl.DataFrame, as_of: datetime, priors: PriorBook, incumbents: Mapping[UUID, Incumbent]) -> Learned:
     """What a weekly run does with a summary, priors learned first."""
-    assert WHO.witness is not None
     learned = WHO.population(summary, LearningContext(as_of, CODE, priors))
     if isinstance(learned, Prior):
         priors = PriorBook((*priors.priors, learned))
