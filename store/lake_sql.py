@@ -27,6 +27,7 @@ def connect(settings: Settings) -> duckdb.DuckDBPyConnection:
     it would have to download. DuckDB may open the lake's files and nothing else on this machine or network.
     """
     manifest = lake.latest(lake.open(settings))
+    lake.verify(manifest)
     connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
     connection.execute(f"SET allowed_directories = [{_text(manifest.root + '/')}]")
     for name in EXTRACTS:
