@@ -291,24 +291,40 @@ def scan(manifest: Manifest, extract: str, groups: Collection[int] | None = None
     return pl.scan_parquet([f"{manifest.root}/{file.path}" for file in files], hive_partitioning=False)
 
 
-def prune(root: str, keep: int = 2) -> int:
-    """Delete the files of all runs but the newest `keep`, and what crashed runs left; returns how many files went."""
+def expired(root: str, keep: int = 2) -> list[fs.FileInfo]:
+    """The files of all runs but the newest `keep`, and what crashed runs left: what `prune` would delete."""
     found = runs(root)
     kept = found[:keep]
     if not kept:
-        return 0
+        return []
     alive = {str(manifest.run_id) for manifest in kept}
     dead = {str(manifest.run_id) for manifest in found[keep:]}
     horizon = kept[-1].now - LEFTOVER
-    with _explained(root, "written"):
+    with _explained(root, "read"):
         system, base = fs.FileSystem.from_uri(root)
         infos = system.get_file_info(fs.FileSelector(base, recursive=True))
         files = [info for info in infos if info.type == fs.FileType.File]
-        gone = [f for f in files if _expired(f.base_name, f.mtime, alive, dead, horizon)]
+    return [f for f in files if _expired(f.base_name, f.mtime, alive, dead, horizon)]
+
+
+def prune(root: str, keep: int = 2) -> int:
+    """Delete what has expired; returns how many files went."""
+    gone = expired(root, keep)
+    with _explained(root, "written"):
+        system, _ = fs.FileSystem.from_uri(root)
         # Manifests go first: a reader then finds no run, rather than a run without its files.
         for info in sorted(gone, key=lambda info: not info.base_name.endswith(".json")):
             system.delete_file(info.path)
     return len(gone)
+
+
+def discard_unfinished(root: str, run_id: UUID) -> None:
+    """Delete what a dead run has written, unless its extraction was whole: later runs may stand on that."""
+    with _explained(root, "read"):
+        system, base = fs.FileSystem.from_uri(root)
+        whole = system.get_file_info(f"{base}/{_manifest_path(run_id)}").type == fs.FileType.File
+    if not whole:
+        discard(root, run_id)
 
 
 def discard(root: str, run_id: UUID) -> None:

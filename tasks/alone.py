@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from uuid import UUID
 
 from settings import Settings
-from store import claims, ledger
+from store import claims, lake, ledger
 from store.claims import Claim
 from tasks.connections import store
 
@@ -24,6 +24,7 @@ def alone(settings: Settings, flow: str) -> Iterator[Claim]:
     with claims.claimed(settings, flow, tell=log.info) as claim:
         for dead in ledger.close_abandoned(store(settings), flow):
             log.warning("The run of %s UTC was cut off (%s); it is closed", f"{dead.opened_at:%d %b %H:%M}", dead.id)
+            lake.discard_unfinished(lake.open(settings), dead.id)
         yield claim
 
 

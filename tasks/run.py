@@ -31,9 +31,6 @@ log = logging.getLogger("learnback")
 
 FLOW = "pattern-learning"
 
-KEPT_RUNS = 4
-"""Runs whose extracts stay in the lake: a month of weeks to look into with `learnback sql`."""
-
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -155,7 +152,7 @@ def closing(run: Run, stages: Callable[[Run], ReportInput]) -> ReportInput:
         raise
     ledger.close_run(engine, run.id, State.DONE, report=_numbers(record.report))
     try:
-        lake.prune(lake.open(run.settings), keep=KEPT_RUNS)
+        lake.prune(lake.open(run.settings), keep=run.settings.keep_extracts)
     except LakeError as error:  # what was learned is published: old files are no reason to fail
         log.warning("Old extracts stay in the lake: %s", error)
     return record
