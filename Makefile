@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test check bench look reference lock clean
+.PHONY: demo test check bench faults look reference lock clean
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Python {v.major}.{v.minor} was found, and 3.11 or newer is needed. Name one: make PYTHON=/path/to/python3.11")'
@@ -26,6 +26,9 @@ check: $(STAMP)  ## style, types and the rules of the house
 
 bench: $(STAMP)  ## every benchmark, each beside its peer or limit
 	@for name in who_truth who_real truth conversion_real allocator api weekly prefect_cost growth; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+
+faults: $(STAMP)  ## kill -9 at a hundred moments of a run, and the same bytes every time (half an hour)
+	@$(BIN)/python -m tests.faults --kills 100
 
 look: $(STAMP)  ## pictures of the report and of the Prefect UI, through headless Chromium
 	@$(BIN)/python -m tests.look

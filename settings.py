@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_vali
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.errors import SettingsError
+from contracts.retention import Policy
 
 MINIMUM_POSTGRES = 14
 
@@ -44,6 +46,19 @@ class Settings(BaseSettings):
     )
     api_host: str = Field("127.0.0.1", description="Address that `learnback serve` listens on: this machine only")
     api_port: int = Field(8460, ge=1, le=65535, description="Port that `learnback serve` listens on")
+    keep_days: int = Field(
+        400,
+        ge=35,
+        description="Days that runs, verdicts, plans, batches and reports are kept: a year and a month",
+    )
+    keep_slice_days: int = Field(
+        35, ge=1, description="Days that a run's slices are kept: five weekly runs to look into"
+    )
+    keep_extracts: int = Field(4, ge=1, description="Runs whose extracts stay in the lake: a month of weeks")
+    keep_server_days: int = Field(
+        90, ge=1, description="Days that the local Prefect server keeps finished runs, their logs and artifacts"
+    )
+    keep_log_mib: int = Field(20, ge=1, description="MiB that a log file may reach before its older half goes")
     seed: int = Field(0, description="Seed of every random choice in a run")
     smtp_url: SecretStr | None = Field(
         None, description="Mail server, as smtp://name:password@host:587 or smtps://…; unset: e-mails go to the outbox"
@@ -111,6 +126,15 @@ class Settings(BaseSettings):
     @property
     def lake_url(self) -> str:
         return self.lake or str(self.root / "lake")
+
+    @property
+    def retention(self) -> Policy:
+        return Policy(
+            records=timedelta(days=self.keep_days),
+            details=timedelta(days=self.keep_slice_days),
+            extracts=self.keep_extracts,
+            log_bytes=self.keep_log_mib * 2**20,
+        )
 
     @property
     def postgres_home(self) -> Path:

@@ -24,6 +24,8 @@ POOL = "learnback"
 APPLIED = "LEARNBACK_APPLIED"
 """Names of the variables that `environment` gave, so that a child process tells them from those that the user set."""
 
+SERVER_KEEPS = "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD"
+
 CONSTANT = MappingProxyType(
     {
         # Nothing leaves the machine: server heartbeat, SDK events, Great Expectations' events, the UI's promotions.
@@ -43,6 +45,8 @@ CONSTANT = MappingProxyType(
         # Imports on a busy machine take longer than the default of 20 s, where a flow runs without a server after all.
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "60",
         "PREFECT_CLI_PROMPT": "false",
+        # The server deletes finished runs by itself, with their logs and artifacts, but only where it is asked to.
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
     }
 )
 
@@ -64,7 +68,8 @@ def environment(settings: Settings, *, port: int | None = None) -> dict[str, str
 
     port: of the local server; None takes that of the running one, and leaves the address out where none runs.
     """
-    wanted = {"PREFECT_HOME": str(settings.prefect_home), **CONSTANT}
+    kept = str(settings.keep_server_days * 86_400)  # seconds
+    wanted = {"PREFECT_HOME": str(settings.prefect_home), **CONSTANT, SERVER_KEEPS: kept}
     if external_url() is None:
         port = port or running_port(settings)
         wanted |= addresses(port) if port else {}

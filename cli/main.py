@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from cli import agents, api, data, demo, learning, opening, operate, patterns, plan, tenants, tokens
+from cli import agents, api, data, demo, learning, opening, operate, patterns, plan, pruning, tenants, tokens
 from contracts.errors import UserError
 
 app = typer.Typer(
@@ -52,6 +52,7 @@ app.command("serve", rich_help_panel=RUN)(api.serve)
 app.add_typer(tokens.app, name="tokens", rich_help_panel=RUN)
 app.command("down", rich_help_panel=RUN)(operate.down)
 app.command("status", rich_help_panel=RUN)(operate.status)
+app.command("prune", rich_help_panel=RUN)(pruning.prune)
 app.command("migrate", rich_help_panel=RUN)(operate.migrate)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import settings as settings_module
 from cli.terminal import console, print_json, progress
-from contracts.errors import UserError
+from contracts.errors import ServerError, UserError
 from contracts.runs import LearningReport
 from settings import Settings
 
@@ -47,12 +47,20 @@ def _prepare(loaded: Settings, log: logging.Logger) -> None:
 
 def run_flow(*, tenants: Sequence[str], as_of: datetime | None, dry_run: bool) -> ReportInput:
     """The flow itself; raises the UserError that ended it, if one did."""
+    from httpx import TransportError
+
     from flows.pattern_learning import pattern_learning
     from tasks.report import Report
     from tasks.request import LearningRequest
 
     request = LearningRequest(tenants=list(tenants), as_of=as_of, dry_run=dry_run)
-    record = pattern_learning(request, return_state=True).result()
+    try:
+        record = pattern_learning(request, return_state=True).result()
+    except TransportError:
+        raise ServerError(
+            "the Prefect server stopped answering in the middle of the run",
+            do="Run the same command again: it starts a server, and makes up for what is missing",
+        ) from None
     assert isinstance(record, Report)
     return record
 

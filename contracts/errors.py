@@ -3,6 +3,7 @@
 LearnbackError
 ├── UserError            something outside our code must change; one sentence, exit code 2, never a traceback
 │   ├── SettingsError    a setting is missing, malformed or contradicts another
+│   ├── BusyError        another run of the same flow is at work
 │   ├── DatabaseError    unreachable, wrong password, too old, not migrated
 │   ├── ContractError    an extract lacks a column, or returns one of the wrong type
 │   ├── MappingError     a recipe does not fit its file
@@ -43,6 +44,10 @@ class UserError(LearnbackError):
 
 class SettingsError(UserError):
     """A setting is missing, malformed or contradicts another."""
+
+
+class BusyError(UserError):
+    """Another run of the same flow is at work, and only one may publish."""
 
 
 class DatabaseError(UserError):

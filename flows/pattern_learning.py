@@ -15,7 +15,7 @@ from tasks.learn import learn
 from tasks.publish import publish
 from tasks.report import Report, report
 from tasks.request import LearningRequest
-from tasks.run import FLOW, Run, closing, open_run
+from tasks.run import FLOW, Run, carried_out
 from tasks.runner import RUNNER
 from tasks.summarise import summarise
 from tasks.user_errors import tell_in_sentences
@@ -33,7 +33,7 @@ def pattern_learning(request: LearningRequest = EVERYONE) -> Report | State[None
         request: for whom, as of when, which learners, and whether to publish.
     """
     try:
-        return closing(open_run(request, settings.load()), stages)
+        return carried_out(request, settings.load(), stages)
     except UserError as error:
         return Failed(message=str(error), data=error)
 

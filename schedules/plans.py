@@ -44,4 +44,16 @@ PATTERN_LEARNING_WEEKLY = Plan(
     tags=("learning", "weekly"),
 )
 
-PLANS = (PATTERN_LEARNING_WEEKLY,)
+PRUNE_WEEKLY = Plan(
+    flow="learnback-prune",
+    name="weekly",
+    entrypoint="flows.prune:prune",
+    cron="0 4 * * 1",
+    why=(
+        "Mondays at 04:00 UTC: the weekly run has ended the day before, and nobody works yet. What goes is decided by "
+        "age alone, so that a missed Monday does no harm: the next one makes up for it."
+    ),
+    tags=("operating", "weekly"),
+)
+
+PLANS = (PATTERN_LEARNING_WEEKLY, PRUNE_WEEKLY)

@@ -10,7 +10,7 @@ import hashlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +27,9 @@ from store.scope import Batch, Role, batch_scope, learner_scope, tenant_scope
 log = logging.getLogger("learnback")
 
 _Row = tuple[UUID, dict[str, Any]]
+
+LONGEST_VALID = timedelta(days=28)
+"""From now on, how long a head that was moved back may stay valid: what a run would give it today."""
 
 DEFAULTS = 0
 """The version that stands for no pattern at all."""
@@ -96,6 +99,13 @@ def incumbents(engine: Engine, pattern_type: str) -> dict[UUID, Incumbent]:
     return {row[0]: replace(Incumbent(*row[1:]), withdrawn=tuple(row[-1])) for row in rows}
 
 
+def newest_as_of(engine: Engine) -> datetime | None:
+    """The latest moment as of which a pattern in force was learned; None where only defaults are in force."""
+    with learner_scope(engine) as connection:
+        newest: datetime | None = connection.scalar(sql.NEWEST_AS_OF)
+    return newest
+
+
 def publish(
     engine: Engine, publications: Iterable[Publication], *, run_id: UUID, as_of: datetime, actor: str
 ) -> dict[UUID, int]:
@@ -153,7 +163,8 @@ def rollback(
     """Move a head back and return the version that is in force then. Nothing is deleted; the audit log says why.
 
     to: a version, 0 for the defaults, None for the one that the version in force replaced. The head's valid_until
-    stays as it is. Raises UserError where there is no such version, or where it is in force already.
+    stays as it is, unless it lies further ahead than a run would put it today. Raises UserError where there is no such
+    version, or where it is in force already.
     """
     with tenant_scope(engine, tenant_id, Role.LEARNER) as connection:
         _one_writer(connection)
@@ -171,7 +182,9 @@ def rollback(
                 wanted=f"it has {', '.join(map(str, sorted(replaced))) or 'none'} besides 0, the defaults",
                 do="`learnback patterns history` lists them",
             )
-        connection.execute(sql.MOVE_BACK, {**known, "version": target or None, "actor": actor})
+        connection.execute(
+            sql.MOVE_BACK, {**known, "version": target or None, "actor": actor, "longest": LONGEST_VALID}
+        )
         moved = {"pattern_type": pattern_type, "from": in_force, "to": target, "reason": reason}
         audit.record(connection, tenant_id, actor=actor, action="rollback", detail=moved)
     return target

@@ -15,6 +15,12 @@ INCUMBENTS = text("""
            ON pattern.tenant_id = tenant.id AND pattern.pattern_type = :type AND pattern.version = head.version
 """)
 
+NEWEST_AS_OF = text("""
+    SELECT max(pattern.window_end)
+    FROM pattern_heads AS head
+    JOIN patterns AS pattern USING (tenant_id, pattern_type, version)
+""")
+
 # One statement a tenant: the version (a new one, or the one with the same bytes), its head, and the audit entry.
 PUBLISH = """
     WITH before AS (
@@ -58,7 +64,8 @@ PUBLISH = """
 """
 
 MOVE_BACK = text("""
-    UPDATE pattern_heads SET version = :version, moved_at = now(), moved_by = :actor
+    UPDATE pattern_heads SET version = :version, moved_at = now(), moved_by = :actor,
+           valid_until = least(valid_until, now() + :longest)
     WHERE tenant_id = :tenant AND pattern_type = :type
 """)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -90,6 +92,23 @@ def check_revision(connection: psycopg.Connection[Any]) -> None:
         )
 
 
+@contextmanager
+def loss_explained(setting: str = SETTING) -> Iterator[None]:
+    """Turn the loss of a connection, a full disk and the like into one sentence; our own faults stay as they are."""
+    try:
+        yield
+    except (psycopg.OperationalError, DBAPIError) as error:
+        if not is_loss(error):
+            raise
+        raise explain(error, setting) from error
+
+
+def is_loss(error: BaseException) -> bool:
+    """Whether an error of psycopg, SQLAlchemy or ADBC says that the server went away, or has no room left."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    return any(re.search(pattern, str(cause), re.IGNORECASE) for pattern, _, _ in _LOSSES)
+
+
 def explain(error: BaseException, name_of_setting: str) -> DatabaseError:
     """One clear sentence for an error of psycopg, SQLAlchemy or ADBC; never with a password or a parameter in it.
 
@@ -99,7 +118,7 @@ def explain(error: BaseException, name_of_setting: str) -> DatabaseError:
     said = str(cause)
     where = _WHERE.search(said)
     place = f"{where['host']}{':' + where['port'] if where['port'] else ''}" if where else "a server"
-    for pattern, got, do in _FAULTS:
+    for pattern, got, do in (*_LOSSES, *_FAULTS):
         if found := re.search(pattern, said, re.IGNORECASE):
             named = found.groupdict()
             return DatabaseError(
@@ -119,6 +138,29 @@ def _otherwise(setting: str) -> str:
 
 
 _WHERE = re.compile(r'connection to server (?:at|on socket) "(?P<host>[^"]+)"(?: \([^)]*\))?(?:, port (?P<port>\d+))?')
+
+_AGAIN = "Run the same command again: what was published stays, and the rest is made up for"
+
+_LOSSES = (
+    (
+        r"(?s)\A(?!connection (?:failed|to server)).*(?:terminating connection|"
+        r"server closed the connection unexpectedly|connection is closed|connection is lost|"
+        r"consuming input failed|no connection to the server|SSL SYSCALL error|connection has been closed)",
+        "PostgreSQL ended the connection in the middle of the work",
+        f"{_AGAIN}. That server's log says why it ended",
+    ),
+    (
+        r"no space left on device|could not extend file|disk full",
+        "the disk of PostgreSQL is full",
+        f"Free space there, or let `learnback prune` do so. {_AGAIN}",
+    ),
+    (
+        r"the database system is (?:starting up|shutting down|in recovery mode|not yet accepting)",
+        "PostgreSQL is starting or stopping",
+        f"Wait until it is ready. {_AGAIN}",
+    ),
+)
+"""What can happen to a connection that worked."""
 
 _ADDRESS = "Correct the address or start that server{otherwise}"
 

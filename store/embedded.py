@@ -7,6 +7,7 @@ to the machine, shares one lock file between all users, and takes any process wi
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import hashlib
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import psutil
 import psycopg
 from psycopg import sql
 
@@ -46,6 +48,8 @@ SOCKET_PATH_LIMIT = 100
 
 START_SECONDS = 60
 STOP_SECONDS = 30
+ORPHAN_SECONDS = 5
+"""How long the children of a killed server may take to notice."""
 
 SERVER_OPTIONS = {
     "listen_addresses": "",
@@ -224,8 +228,34 @@ def _forget_dead_server(cluster: _Cluster) -> None:
             os.kill(pid, signal.SIGQUIT)
             deadline += STOP_SECONDS
         time.sleep(0.1)
+    _outlive_orphans(cluster.data)
     for path in (pid_file, *cluster.socket_folder.glob(".s.PGSQL.*")):
         path.unlink(missing_ok=True)
+
+
+def _outlive_orphans(data: Path) -> None:
+    """Wait for the children of a server that was killed: while one of them works on the data, none may start anew.
+
+    They notice by themselves that their parent is gone, but for one in the middle of long work, which is killed: with
+    no parent it can do nothing that the next start's recovery would not undo.
+    """
+    deadline = time.monotonic() + ORPHAN_SECONDS
+    while orphans := _working_in(data):
+        if time.monotonic() > deadline:
+            for orphan in orphans:
+                with contextlib.suppress(psutil.Error):
+                    orphan.kill()
+        time.sleep(0.05)
+
+
+def _working_in(data: Path) -> list[psutil.Process]:
+    """Every process of PostgreSQL whose folder this is; zombies are gone already."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if "postgres" in process.name() and process.status() != psutil.STATUS_ZOMBIE:
+                found += [process] if process.cwd() == str(data) else []
+    return found
 
 
 def _is_postgres_of(pid: int, data: Path) -> bool:

@@ -181,6 +181,8 @@ def _rows(cursor: adbc.Cursor, part: Part, tell: Callable[[int], None]) -> Itera
             tell(batch.num_rows)
             yield fitted(batch, EXTRACTS[part.extract])
     except (adbc_driver_manager.Error, OSError, pa.ArrowInvalid) as error:
+        if database.is_loss(error):
+            raise database.explain(error, database.SETTING) from None
         raise ContractError(f"{part.path} failed while it ran: {_said(error)}") from None
 
 

@@ -8,8 +8,10 @@ which know folders and object stores alike.
 
 from __future__ import annotations
 
+import errno
 import json
 import re
+import zlib
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -73,7 +75,7 @@ class Watermark:
 
 @dataclass(frozen=True, slots=True)
 class LakeFile:
-    """One Parquet file of a slice. path: relative to the lake's root."""
+    """One Parquet file of a slice. path: relative to the lake's root; crc: CRC-32, None in older manifests."""
 
     extract: str
     group: int
@@ -81,6 +83,7 @@ class LakeFile:
     path: str
     rows: int
     bytes: int
+    crc: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,28 +155,45 @@ def atomic(root: str, path: str) -> Iterator[pa.NativeFile]:
             raise
 
 
-def size(root: str, path: str) -> int:
-    """Bytes of a file that was just written."""
-    system, base = fs.FileSystem.from_uri(root)
-    return int(system.get_file_info(f"{base}/{path}").size)
+@dataclass(slots=True)
+class Sealed:
+    """A stream that counts and sums up what passes through it: bytes, and their CRC-32 (about 1 s a gigabyte)."""
+
+    stream: pa.NativeFile
+    size: int = 0
+    crc: int = 0
+    closed: bool = False
+
+    def write(self, data: bytes) -> int:
+        self.stream.write(data)
+        self.size += len(data)
+        self.crc = zlib.crc32(data, self.crc)
+        return len(data)
+
+    def flush(self) -> None:
+        self.stream.flush()
+
+    def close(self) -> None:
+        """Whoever opened the stream closes it."""
+        self.closed = True
 
 
 @contextmanager
-def parquet_writer(root: str, path: str, extract: Extract) -> Iterator[pq.ParquetWriter]:
-    """A writer of the extract's columns, whose file appears when the block ends well."""
+def parquet_writer(root: str, path: str, extract: Extract) -> Iterator[tuple[pq.ParquetWriter, Sealed]]:
+    """A writer of the extract's columns, whose file appears when the block ends well; the seal is whole after it."""
     dictionaries = [column.name for column in extract.columns if column.kind == "text" or column.name == "tenant_id"]
-    with (
-        atomic(root, path) as stream,
-        pq.ParquetWriter(
-            stream,
+    with atomic(root, path) as stream:
+        seal = Sealed(stream)
+        with pq.ParquetWriter(
+            pa.PythonFile(seal, "w"),
             arrow_schema(extract),
             compression=COMPRESSION,
             use_dictionary=dictionaries,
             write_statistics=[extract.dated_by],  # ids are random: their ranges exclude nothing
             store_schema=False,
-        ) as writer,
-    ):
-        yield writer
+        ) as writer:
+            yield writer, seal
+        _whole.add((root, path, seal.crc))
 
 
 def batches(manifest: Manifest, extract: str, group: int) -> Iterator[pa.RecordBatch]:
@@ -191,11 +211,11 @@ def rewrite(manifest: Manifest, extract: str, group: int, name: str, rows: Itera
     """Write new rows for one slice of the manifest's run; `name` tells the file from those of the streams."""
     path = file_path(extract, group, f"{manifest.run_id}-{name}")
     written = 0
-    with parquet_writer(manifest.root, path, EXTRACTS[extract]) as writer:
+    with parquet_writer(manifest.root, path, EXTRACTS[extract]) as (writer, seal):
         for batch in rows:
             writer.write_batch(batch)
             written += batch.num_rows
-    return LakeFile(extract, group, ALL_TIME, path, written, size(manifest.root, path))
+    return LakeFile(extract, group, ALL_TIME, path, written, seal.size, seal.crc)
 
 
 def write_table(root: str, path: str, frame: pl.DataFrame) -> None:
@@ -259,7 +279,7 @@ def latest(root: str) -> Manifest:
 def scan(manifest: Manifest, extract: str, groups: Collection[int] | None = None) -> pl.LazyFrame:
     """The extract's rows in these tenant groups (None: all), with the contract's columns, as a lazy frame.
 
-    Raises LakeError where a file of the manifest is gone or was cut short.
+    Raises LakeError where a file of the manifest is gone, was cut short, or holds other bytes than were written.
     """
     import polars as pl
 
@@ -271,24 +291,40 @@ def scan(manifest: Manifest, extract: str, groups: Collection[int] | None = None
     return pl.scan_parquet([f"{manifest.root}/{file.path}" for file in files], hive_partitioning=False)
 
 
-def prune(root: str, keep: int = 2) -> int:
-    """Delete the files of all runs but the newest `keep`, and what crashed runs left; returns how many files went."""
+def expired(root: str, keep: int = 2) -> list[fs.FileInfo]:
+    """The files of all runs but the newest `keep`, and what crashed runs left: what `prune` would delete."""
     found = runs(root)
     kept = found[:keep]
     if not kept:
-        return 0
+        return []
     alive = {str(manifest.run_id) for manifest in kept}
     dead = {str(manifest.run_id) for manifest in found[keep:]}
     horizon = kept[-1].now - LEFTOVER
-    with _explained(root, "written"):
+    with _explained(root, "read"):
         system, base = fs.FileSystem.from_uri(root)
         infos = system.get_file_info(fs.FileSelector(base, recursive=True))
         files = [info for info in infos if info.type == fs.FileType.File]
-        gone = [f for f in files if _expired(f.base_name, f.mtime, alive, dead, horizon)]
+    return [f for f in files if _expired(f.base_name, f.mtime, alive, dead, horizon)]
+
+
+def prune(root: str, keep: int = 2) -> int:
+    """Delete what has expired; returns how many files went."""
+    gone = expired(root, keep)
+    with _explained(root, "written"):
+        system, _ = fs.FileSystem.from_uri(root)
         # Manifests go first: a reader then finds no run, rather than a run without its files.
         for info in sorted(gone, key=lambda info: not info.base_name.endswith(".json")):
             system.delete_file(info.path)
     return len(gone)
+
+
+def discard_unfinished(root: str, run_id: UUID) -> None:
+    """Delete what a dead run has written, unless its extraction was whole: later runs may stand on that."""
+    with _explained(root, "read"):
+        system, base = fs.FileSystem.from_uri(root)
+        whole = system.get_file_info(f"{base}/{_manifest_path(run_id)}").type == fs.FileType.File
+    if not whole:
+        discard(root, run_id)
 
 
 def discard(root: str, run_id: UUID) -> None:
@@ -310,16 +346,43 @@ def _expired(name: str, modified: datetime, alive: set[str], dead: set[str], hor
     return run in dead or (_RUN_ID.fullmatch(run) is not None and run not in alive and modified < horizon)
 
 
+_whole: set[tuple[str, str, int]] = set()
+"""Files whose bytes this process has written or checked: root, path, CRC-32. Every process checks a file once."""
+
+CHUNK = 4 * 2**20
+
+
+def verify(manifest: Manifest) -> None:
+    """Raise LakeError where a file of the run is gone, was cut short, or holds other bytes than were written."""
+    _verify(manifest.root, manifest.files)
+
+
 def _verify(root: str, files: Iterable[LakeFile]) -> None:
     with _explained(root, "read"):
         system, base = fs.FileSystem.from_uri(root)
-        expected = {f"{base}/{file.path}": file.bytes for file in files}
-        for info in system.get_file_info(list(expected)):
-            if info.type != fs.FileType.File or info.size != expected[info.path]:
-                state = "is missing" if info.type != fs.FileType.File else "was cut short or changed"
-                raise LakeError(
-                    f"a file of the lake {state}: {info.path}", do="Run `learnback learn` again: it extracts anew"
-                )
+        named = {f"{base}/{file.path}": file for file in files}
+        for info in system.get_file_info(list(named)):
+            file = named[info.path]
+            if info.type != fs.FileType.File:
+                raise _damaged(info.path, "is missing")
+            if info.size != file.bytes:
+                raise _damaged(info.path, "was cut short or changed")
+            if file.crc is not None and (key := (root, file.path, file.crc)) not in _whole:
+                if _crc(system, info.path) != file.crc:
+                    raise _damaged(info.path, "holds other bytes than were written")
+                _whole.add(key)
+
+
+def _crc(system: fs.FileSystem, path: str) -> int:
+    crc = 0
+    with system.open_input_stream(path) as stream:
+        while chunk := stream.read(CHUNK):
+            crc = zlib.crc32(chunk, crc)
+    return crc
+
+
+def _damaged(path: str, how: str) -> LakeError:
+    return LakeError(f"a file of the lake {how}: {path}", do="Run `learnback learn` again: it extracts anew")
 
 
 @contextmanager
@@ -329,8 +392,11 @@ def _explained(root: str, verb: str) -> Iterator[None]:
         yield
     except (OSError, pa.ArrowInvalid) as error:
         cause = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        do = "Free space there, or set" if full or "No space left" in cause else "Set"
         raise LakeError(
-            f"the lake {root} cannot be {verb}: {cause}", do="Set LEARNBACK_LAKE to a folder that this user may write"
+            f"the lake {root} cannot be {verb}: {cause}",
+            do=f"{do} LEARNBACK_LAKE to a folder that this user may write{' and that has room' * full}",
         ) from None
 
 
@@ -347,7 +413,7 @@ def _plain(manifest: Manifest) -> dict[str, Any]:
         "checked": manifest.checked,
         "watermark": {"xmin": manifest.watermark.xmin, "system_identifier": manifest.watermark.system_identifier},
         "files": [
-            {name: getattr(file, name) for name in ("extract", "group", "period", "path", "rows", "bytes")}
+            {name: getattr(file, name) for name in ("extract", "group", "period", "path", "rows", "bytes", "crc")}
             for file in sorted(manifest.files, key=lambda file: file.path)
         ],
     }

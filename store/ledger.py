@@ -12,13 +12,18 @@ from sqlalchemy import Engine, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from contracts.runs import Slice, State
+from store import claims, processes
+from store.processes import Process
 from store.scope import learner_scope
 from store.tables import Runs, Slices
 
 
 @dataclass(frozen=True, slots=True)
 class RunEntry:
-    """One run. report: what it told at its end; error: the sentence that ended it instead."""
+    """One run. report: what it told at its end; error: the sentence that ended it instead.
+
+    process: which works on it, or did; None in rows of earlier releases.
+    """
 
     id: UUID
     flow: str
@@ -30,6 +35,7 @@ class RunEntry:
     closed_at: datetime | None
     report: Mapping[str, Any] | None
     error: str | None
+    process: Process | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,8 @@ class SliceEntry:
 def open_run(
     engine: Engine, *, run_id: UUID, flow: str, as_of: datetime, request: Mapping[str, Any], code_version: str
 ) -> None:
-    """Enter a run; request must be plain JSON."""
+    """Enter a run as the work of this process; request must be plain JSON."""
+    here = processes.here()
     with learner_scope(engine) as connection:
         connection.execute(
             insert(Runs).values(
@@ -63,6 +70,9 @@ def open_run(
                 as_of=as_of,
                 request=dict(request),
                 code_version=code_version,
+                host=here.host,
+                pid=here.pid,
+                born=here.born,
             )
         )
 
@@ -86,7 +96,39 @@ def latest_run(engine: Engine, flow: str, state: State | None = State.DONE) -> R
         wanted = wanted.where(Runs.state == state)
     with learner_scope(engine) as connection:
         row = connection.execute(wanted).one_or_none()
-    return RunEntry(row.id, row.flow, State(row.state), *row[3:]) if row else None
+    return _run(row) if row else None
+
+
+def abandoned(engine: Engine, flow: str | None = None) -> list[RunEntry]:
+    """Runs that are entered as running and that nobody works on any more, oldest first; flow None: of every flow.
+
+    A run is alive while its claim is held, on whichever machine, or while its process lives on this one.
+    """
+    wanted = select(*_RUN).where(Runs.state == State.RUNNING).order_by(Runs.opened_at)
+    if flow is not None:
+        wanted = wanted.where(Runs.flow == flow)
+    with learner_scope(engine) as connection:
+        running = [_run(row) for row in connection.execute(wanted)]
+        return [run for run in running if not _alive(run) and not claims.holds(connection, run.id)]
+
+
+def close_abandoned(engine: Engine, flow: str | None = None) -> list[RunEntry]:
+    """Close the runs that nobody works on any more, and the slices that they left; returns those runs."""
+    found = abandoned(engine, flow)
+    for run in found:
+        who = str(run.process) if run.process else "its process"
+        with learner_scope(engine) as connection:
+            left = {"state": State.FAILED, "error": f"{who} ended without a word"}
+            # Still running: two that look at the same time close it once.
+            connection.execute(
+                update(Runs).where(Runs.id == run.id, Runs.state == State.RUNNING).values(closed_at=func.now(), **left)
+            )
+            connection.execute(
+                update(Slices)
+                .where(Slices.run_id == run.id, Slices.state == State.RUNNING)
+                .values(finished_at=func.now(), **left)
+            )
+    return found
 
 
 def enter_done(
@@ -237,6 +279,15 @@ def _close(engine: Engine, run_id: UUID, piece: Slice, **values: object) -> None
         )
 
 
+def _alive(run: RunEntry) -> bool:
+    return run.process is not None and processes.lives(run.process)
+
+
+def _run(row: Any) -> RunEntry:
+    process = None if row.pid is None else Process(row.host, row.pid, row.born)
+    return RunEntry(row.id, row.flow, State(row.state), *(*row[3:-3], process))
+
+
 def _slice(row: Any) -> SliceEntry:
     run_id, stage, group, period, state, *rest = row
     return SliceEntry(run_id, Slice(stage, group, period), State(state), *rest)
@@ -253,6 +304,9 @@ _RUN = (
     Runs.closed_at,
     Runs.report,
     Runs.error,
+    Runs.host,
+    Runs.pid,
+    Runs.born,
 )
 
 _SLICE = (

@@ -46,7 +46,7 @@ def write_groups(
                 writer.flush()
         writer.flush()
     return tuple(
-        LakeFile(extract.name, group, lake.ALL_TIME, path, rows, lake.size(root, path))
+        LakeFile(extract.name, group, lake.ALL_TIME, path, rows, writer.seals[group].size, writer.seals[group].crc)
         for group, (path, rows) in sorted(writer.written.items())
     )
 
@@ -61,6 +61,7 @@ class _GroupWriter:
         self.waiting_bytes = 0
         self.files: dict[int, pq.ParquetWriter] = {}
         self.written: dict[int, tuple[str, int]] = {}
+        self.seals: dict[int, lake.Sealed] = {}
 
     def add(self, batch: pa.RecordBatch, groups: int) -> None:
         """Sort the batch by group once, then keep views into it."""
@@ -92,6 +93,7 @@ class _GroupWriter:
     def _file(self, group: int) -> pq.ParquetWriter:
         if group not in self.files:
             path = lake.file_path(self.extract.name, group, self.name)
-            self.files[group] = self.stack.enter_context(lake.parquet_writer(self.root, path, self.extract))
+            writing = lake.parquet_writer(self.root, path, self.extract)
+            self.files[group], self.seals[group] = self.stack.enter_context(writing)
             self.written[group] = (path, 0)
         return self.files[group]

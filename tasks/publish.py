@@ -13,6 +13,7 @@ from prefect.cache_policies import NO_CACHE
 from contracts.learning import Finding, Incumbent, Ruling, Verdict
 from contracts.refusal import Reason, Refusal
 from store import book
+from tasks.alone import still_alone
 from tasks.connections import store
 from tasks.judge import Verdicts
 from tasks.learn import Findings, Said
@@ -40,6 +41,7 @@ def publish(run: Run, findings: Findings, verdicts: Verdicts) -> Published:
     with stage(run, "publish", "Publishing"):
         ruled, versions = {}, {}
         for name in run.learner_names:
+            still_alone(run.id)
             ruled[name], versions[name] = publish_learner.submit(
                 whole(run),
                 name,

@@ -6,10 +6,12 @@ import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from uuid import UUID, uuid4
+
+from sqlalchemy import Engine
 
 import algorithms
 import contracts
@@ -19,16 +21,15 @@ from contracts.learning import Learner, Ruling
 from contracts.runs import LearningReport, State
 from reports.records import ReportInput
 from settings import Settings
-from store import lake, ledger, tenants
+from store import book, database, lake, ledger, tenants
+from store.claims import Claim
+from tasks.alone import alone, working
 from tasks.connections import store
 from tasks.request import LearningRequest
 
 log = logging.getLogger("learnback")
 
 FLOW = "pattern-learning"
-
-KEPT_RUNS = 4
-"""Runs whose extracts stay in the lake: a month of weeks to look into with `learnback sql`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,24 @@ def code_version() -> str:
     return digest.hexdigest()[:12]
 
 
-def open_run(request: LearningRequest, settings: Settings) -> Run:
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""How far two clocks may be apart before one of them counts as wrong."""
+
+
+def carried_out(
+    request: LearningRequest, settings: Settings, stages: Callable[[Run], ReportInput], flow: str = FLOW
+) -> ReportInput:
+    """One run from its claim to its last line in the ledger; a run of the same flow that is at work goes first.
+
+    Raises UserError with one sentence for everything that a person must mend, a database that went away among it.
+    """
+    with database.loss_explained(), alone(settings, flow) as claim:
+        run = open_run(request, settings, claim)
+        with working(claim, run.id):
+            return closing(run, stages)
+
+
+def open_run(request: LearningRequest, settings: Settings, claim: Claim) -> Run:
     """Validate the request against the store and enter the run in the ledger.
 
     Raises UserError for a moment in the future and UnknownTenantError for a tenant that the store does not hold.
@@ -84,6 +102,8 @@ def open_run(request: LearningRequest, settings: Settings) -> Run:
             do="Outcomes of the future are unknown: leave as-of empty to learn up to now",
         )
     engine = store(settings)
+    if request.as_of is None:
+        _trust_the_clock(engine, now)
     run = Run(
         id=uuid4(),
         as_of=request.as_of or now,
@@ -94,15 +114,31 @@ def open_run(request: LearningRequest, settings: Settings) -> Run:
         code_version=code_version(),
         settings=settings,
     )
+    claim.name(run.id)
     ledger.open_run(
         engine,
         run_id=run.id,
-        flow=FLOW,
+        flow=claim.flow,
         as_of=run.as_of,
         request=request.model_dump(mode="json"),
         code_version=run.code_version,
     )
     return run
+
+
+def _trust_the_clock(engine: Engine, now: datetime) -> None:
+    """Raise UserError where what is in force was learned later than now: then the clock is wrong, or it was.
+
+    Such a head would hold back every run until the clock has passed it. A run with an as-of of its own may go on.
+    """
+    newest = book.newest_as_of(engine)
+    if newest is not None and newest > now + CLOCKS_DIFFER:
+        raise UserError(
+            f"this machine's clock says {now:%Y-%m-%d %H:%M} UTC",
+            wanted=f"patterns in force were learned as of {newest:%Y-%m-%d %H:%M} UTC",
+            do="Set the clock right. If it was wrong then, take those patterns back: `learnback patterns list` names "
+            "them, `learnback patterns rollback` moves each back",
+        )
 
 
 def closing(run: Run, stages: Callable[[Run], ReportInput]) -> ReportInput:
@@ -116,7 +152,7 @@ def closing(run: Run, stages: Callable[[Run], ReportInput]) -> ReportInput:
         raise
     ledger.close_run(engine, run.id, State.DONE, report=_numbers(record.report))
     try:
-        lake.prune(lake.open(run.settings), keep=KEPT_RUNS)
+        lake.prune(lake.open(run.settings), keep=run.settings.keep_extracts)
     except LakeError as error:  # what was learned is published: old files are no reason to fail
         log.warning("Old extracts stay in the lake: %s", error)
     return record

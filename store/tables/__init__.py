@@ -10,7 +10,7 @@ from store.tables.runs import AuditLog, Quarantine, Runs, Slices
 from store.tables.tenants import Tenants
 from store.tables.tokens import ApiTokens
 
-REVISION = "message_tests"
+REVISION = "runs_alive"
 """The migration that this code needs; `learnback migrate` brings a database there."""
 
 __all__ = [

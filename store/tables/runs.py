@@ -12,7 +12,7 @@ from store.tables.base import Base, Json, Now, TenantId
 
 
 class Runs(Base):
-    """One row a run of a flow."""
+    """One row a run of a flow. host, pid, born: the process that works on it (store.processes); null in old rows."""
 
     __tablename__ = "runs"
 
@@ -26,8 +26,11 @@ class Runs(Base):
     closed_at: Mapped[datetime | None]
     report: Mapped[Json | None]
     error: Mapped[str | None]
+    host: Mapped[str | None]
+    pid: Mapped[int | None] = mapped_column(BigInteger())
+    born: Mapped[float | None]
 
-    __table_args__ = (Index(None, "flow", "opened_at"),)
+    __table_args__ = (Index(None, "flow", "opened_at"), Index(None, "opened_at"))
 
 
 class Slices(Base):

@@ -79,6 +79,19 @@ def test_it_starts_again_after_a_crash(local: Settings) -> None:
     assert answers(embedded.start(local))
 
 
+def test_it_starts_again_while_a_child_of_the_killed_one_is_still_at_work(local: Settings) -> None:
+    """A stopped child stands for one in the middle of long work: it cannot notice that its parent is gone."""
+    url = embedded.start(local)
+    with psycopg.connect(url) as connection:
+        child, parent = connection.info.backend_pid, pid(local)
+        os.kill(child, signal.SIGSTOP)
+        os.kill(parent, signal.SIGKILL)
+        while embedded.running(local):
+            time.sleep(0.05)
+        assert answers(embedded.start(local))
+        assert not Path(f"/proc/{child}/cmdline").exists() or not Path(f"/proc/{child}/cmdline").read_bytes()
+
+
 def test_a_recycled_process_number_is_not_taken_for_a_server(local: Settings) -> None:
     """As after a restart of the machine: the number in the pid file belongs to somebody else."""
     embedded.start(local)

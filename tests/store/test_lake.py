@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -106,14 +107,34 @@ def test_prune_keeps_the_newest_runs_and_what_may_still_be_written(tmp_path: Pat
     [
         (lambda path: path.write_bytes(path.read_bytes()[:-9]), "was cut short or changed"),
         (lambda path: path.unlink(), "is missing"),
+        (lambda path: flip(path, len(path.read_bytes()) // 2), "holds other bytes than were written"),
+        (lambda path: flip(path, 5), "holds other bytes than were written"),
     ],
 )
-def test_a_damaged_file_is_told(harm: object, said: str, tmp_path: Path) -> None:
+def test_a_damaged_file_is_told(harm: object, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever opens it after the process that wrote it, also for SQL."""
     manifest = run(tmp_path, 1)
+    monkeypatch.setattr(lake, "_whole", set())
+    lake.scan(manifest, "tenants")
+    monkeypatch.setattr(lake, "_whole", set())
     assert callable(harm)
     harm(tmp_path / manifest.files[0].path)
     with pytest.raises(LakeError, match=said):
         lake.scan(manifest, "tenants")
+    with pytest.raises(LakeError, match=said):
+        lake_sql.connect(Settings(lake=str(tmp_path)))
+
+
+def flip(path: Path, place: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[place] ^= 0x10
+    path.write_bytes(content)
+
+
+def test_the_seal_is_the_files_own(tmp_path: Path) -> None:
+    manifest = run(tmp_path, 1)
+    content = (tmp_path / manifest.files[0].path).read_bytes()
+    assert (manifest.files[0].bytes, manifest.files[0].crc) == (len(content), zlib.crc32(content))
 
 
 def test_a_damaged_manifest_is_told(tmp_path: Path) -> None:
