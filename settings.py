@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -31,6 +32,9 @@ class Settings(BaseSettings):
     expectations: Path | None = Field(None, description="Great Expectations suite that replaces the built-in one")
     lake: str | None = Field(None, description="Folder for Parquet; unset: home/lake")
     groups: int = Field(8, ge=1, le=512, description="Tenant groups: the unit of parallel work")
+    extraction: Literal["incremental", "full"] = Field(
+        "incremental", description="What a run reads: what changed since the run before, or everything"
+    )
     streams: int = Field(2, ge=1, le=16, description="Parallel extraction streams")
     server_port: int | None = Field(
         None, ge=1, le=65535, description="Port of the local Prefect server; unset: a free one"

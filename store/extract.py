@@ -24,10 +24,12 @@ import pyarrow.compute as pc
 from contracts.errors import ContractError
 from contracts.outcomes import EXTRACTS, Extract
 from settings import Settings
-from store import database, lake
+from store import database, lake, since
+from store.increments import Increment
 from store.lake import LakeFile, Manifest, Watermark
 from store.partition import write_groups
-from store.source import Source, connected, describe, offered, queries, require, source
+from store.since import Begin, Beginning
+from store.source import Query, Source, connected, describe, offered, queries, require, source
 from store.split import ranges
 
 BUDGET, GROUP_BUDGET = 256 * 2**20, 8 * 2**20
@@ -53,7 +55,8 @@ class Part:
 class Plan:
     """What the streams of one extraction have in common: small, picklable and without secrets.
 
-    snapshot: joined by every stream; it lives while the block of `planned` does. parts: by stream.
+    snapshot: joined by every stream; it lives while the block of `planned` does. parts: by stream. beginning: from
+    which earlier run's rows this one begins; None where it stands by itself and leaves none behind.
     """
 
     root: str
@@ -64,14 +67,20 @@ class Plan:
     snapshot: str
     watermark: Watermark
     parts: tuple[tuple[Part, ...], ...]
+    beginning: Beginning | None = None
 
     @property
     def streams(self) -> range:
         return range(len(self.parts))
 
     def manifest(self, files: tuple[LakeFile, ...]) -> Manifest:
-        """The run's manifest, once its streams have written these files."""
+        """The run's manifest, once its streams have written these files; what changed only, where the run began so."""
         return Manifest(self.root, self.run_id, self.as_of, self.now, self.groups, self.watermark, files)
+
+    def increment(self, raw: tuple[LakeFile, ...]) -> Increment:
+        """What the run leaves behind: these slices, and what was counted of the earlier ones among them."""
+        assert self.beginning is not None
+        return self.beginning.increment(raw)
 
 
 Tell = Callable[[str, int], None]
@@ -83,10 +92,13 @@ def _silent(extract: str, rows: int) -> None:
 
 
 @contextmanager
-def planned(settings: Settings, *, run_id: UUID, as_of: datetime, now: datetime) -> Iterator[Plan]:
+def planned(
+    settings: Settings, *, run_id: UUID, as_of: datetime, now: datetime, begin: Begin | None = None
+) -> Iterator[Plan]:
     """Verify the queries, open the snapshot, and divide the work; the snapshot lives as long as the block.
 
-    now: the run's real time; rows dated later are returned all the same, for the checks to count. Where the block
+    now: the run's real time; rows dated later are returned all the same, for the checks to count. begin: from what the
+    run may begin, and leave behind for the next; None: it reads everything and stands by itself. Where the block
     raises, what its streams had written is deleted. Raises ContractError for queries that do not fit the contract,
     DatabaseError for a source that cannot be read, LakeError for the lake.
     """
@@ -96,7 +108,9 @@ def planned(settings: Settings, *, run_id: UUID, as_of: datetime, now: datetime)
     with connected(origin) as connection:
         declared = offered(connection, written)
         require({name: describe(connection, query, as_of) for name, query in declared.items()})
-        conditions = {name: ranges(connection, query, settings.streams) for name, query in declared.items()}
+        snapshot, watermark = _export(connection)
+        beginning = since.beginning(connection, settings, declared, watermark, begin) if begin else None
+        conditions = {name: _conditions(connection, query, settings, beginning) for name, query in declared.items()}
         parts = tuple(
             tuple(
                 Part(name, str(query.path), query.render(as_of, now, conditions[name][stream]))
@@ -105,12 +119,20 @@ def planned(settings: Settings, *, run_id: UUID, as_of: datetime, now: datetime)
             )
             for stream in range(settings.streams)
         )
-        snapshot, watermark = _export(connection)
         try:
-            yield Plan(root, run_id, as_of, now, settings.groups, snapshot, watermark, parts)
+            yield Plan(root, run_id, as_of, now, settings.groups, snapshot, watermark, parts, beginning)
         except BaseException:
             lake.discard(root, run_id)
             raise
+
+
+def _conditions(
+    connection: psycopg.Connection, query: Query, settings: Settings, beginning: Beginning | None
+) -> tuple[str, ...]:
+    """What each stream reads of a query: its share of all rows, or the first of them whatever changed."""
+    if beginning and (changed := beginning.changed.get(query.extract)):
+        return (changed,)
+    return ranges(connection, query, settings.streams)
 
 
 def extract_stream(settings: Settings, plan: Plan, stream: int, tell: Tell = _silent) -> tuple[LakeFile, ...]:

@@ -1,6 +1,8 @@
 """The lake: extracts as Parquet by tenant group, and one manifest per run that says which files are its own.
 
-Layout: `<root>/<extract>/group=003/period=all/<run id>-<stream>.parquet` and `<root>/manifests/<run id>.json`.
+Layout: `<root>/<extract>/group=003/period=2026-10-19/<run id>-<name>.parquet` and `<root>/manifests/<run id>.json`. The
+period is `all` where a run stands by itself; see contracts.periods. A manifest names every file that its run stands on,
+also those that an earlier run wrote.
 Files are written under a temporary name and renamed; a run exists once its manifest does, so a crash leaves nothing
 that anybody reads. uuid columns are 16 bytes, times UTC microseconds. Everything goes through `pyarrow.fs` and Polars,
 which know folders and object stores alike.
@@ -25,6 +27,9 @@ from pyarrow import fs
 
 from contracts.errors import LakeError
 from contracts.outcomes import EXTRACTS, Extract, Kind
+from contracts.periods import ALL_TIME
+from store import increments
+from store.increments import Increment
 
 if TYPE_CHECKING:
     import polars as pl
@@ -47,8 +52,6 @@ COMPRESSION: Literal["lz4"] = (
 )
 LEFTOVER = timedelta(days=1)  # a file that no manifest names is a crashed run's, unless it is younger than this
 MANIFESTS = "manifests"
-ALL_TIME = "all"
-"""The period of a full extraction; increments will name their window here."""
 
 BATCH_ROWS = 131_072  # rows that are rewritten at a time: some 30 MB
 
@@ -85,7 +88,10 @@ class LakeFile:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The files of one run, as of which moment, from which snapshot. checked: defective rows are out."""
+    """The files of one run, as of which moment, from which snapshot.
+
+    checked: defective rows are out. increment: what a later run may begin from; None where the run stands by itself.
+    """
 
     root: str
     run_id: UUID
@@ -95,6 +101,7 @@ class Manifest:
     watermark: Watermark
     files: tuple[LakeFile, ...] = ()
     checked: bool = False
+    increment: Increment | None = None
 
     def of(self, extract: str, groups: Collection[int] | None = None) -> tuple[LakeFile, ...]:
         """The files of one extract, in order of their paths; groups None means all."""
@@ -108,6 +115,11 @@ class Manifest:
             for name, extract in EXTRACTS.items()
             if self.of(name) or not extract.optional
         }
+
+    @property
+    def paths(self) -> set[str]:
+        """Every file that the run, or one that begins from it, would read."""
+        return {file.path for file in self.files} | (self.increment.paths if self.increment else set())
 
     def with_files(self, files: Iterable[LakeFile]) -> Manifest:
         """The same run with these files in place of what it had for their extract and group."""
@@ -179,7 +191,7 @@ def parquet_writer(root: str, path: str, extract: Extract) -> Iterator[pq.Parque
 def batches(manifest: Manifest, extract: str, group: int) -> Iterator[pa.RecordBatch]:
     """The rows of one slice in the order in which `scan` reads them, a bounded piece at a time."""
     files = manifest.of(extract, [group])
-    _verify(manifest.root, files)
+    verify(manifest.root, files)
     with _explained(manifest.root, "read"):
         system, base = fs.FileSystem.from_uri(manifest.root)
         for file in files:
@@ -187,15 +199,23 @@ def batches(manifest: Manifest, extract: str, group: int) -> Iterator[pa.RecordB
                 yield from reader.iter_batches(BATCH_ROWS)
 
 
-def rewrite(manifest: Manifest, extract: str, group: int, name: str, rows: Iterable[pa.RecordBatch]) -> LakeFile:
+def rewrite(
+    manifest: Manifest, extract: str, group: int, name: str, rows: Iterable[pa.RecordBatch], period: str = ALL_TIME
+) -> LakeFile:
     """Write new rows for one slice of the manifest's run; `name` tells the file from those of the streams."""
-    path = file_path(extract, group, f"{manifest.run_id}-{name}")
+    path = file_path(extract, group, f"{manifest.run_id}-{name}", period)
     written = 0
     with parquet_writer(manifest.root, path, EXTRACTS[extract]) as writer:
         for batch in rows:
             writer.write_batch(batch)
             written += batch.num_rows
-    return LakeFile(extract, group, ALL_TIME, path, written, size(manifest.root, path))
+    return LakeFile(extract, group, period, path, written, size(manifest.root, path))
+
+
+def exists(root: str, path: str) -> bool:
+    """Whether a file lies at this path below the root."""
+    system, base = fs.FileSystem.from_uri(root)
+    return bool(system.get_file_info(f"{base}/{path}").type == fs.FileType.File)
 
 
 def write_table(root: str, path: str, frame: pl.DataFrame) -> None:
@@ -261,14 +281,26 @@ def scan(manifest: Manifest, extract: str, groups: Collection[int] | None = None
 
     Raises LakeError where a file of the manifest is gone or was cut short.
     """
+    return scan_files(manifest.root, extract, manifest.of(extract, groups))
+
+
+def scan_files(root: str, extract: str, files: Collection[LakeFile]) -> pl.LazyFrame:
+    """The rows of these files, in their order, as `scan` gives those of a manifest."""
     import polars as pl
 
-    files = manifest.of(extract, groups)
     if not files:
         empty = pl.from_arrow(arrow_schema(EXTRACTS[extract]).empty_table())
         return pl.LazyFrame(empty)
-    _verify(manifest.root, files)
-    return pl.scan_parquet([f"{manifest.root}/{file.path}" for file in files], hive_partitioning=False)
+    verify(root, files)
+    return pl.scan_parquet([f"{root}/{file.path}" for file in files], hive_partitioning=False)
+
+
+def remove(root: str, files: Iterable[LakeFile]) -> None:
+    """Delete files that no manifest names any more."""
+    with _explained(root, "written"):
+        system, base = fs.FileSystem.from_uri(root)
+        for file in files:
+            system.delete_file(f"{base}/{file.path}")
 
 
 def prune(root: str, keep: int = 2) -> int:
@@ -278,12 +310,13 @@ def prune(root: str, keep: int = 2) -> int:
     if not kept:
         return 0
     alive = {str(manifest.run_id) for manifest in kept}
+    named = set[str]().union(*(manifest.paths for manifest in kept))
     dead = {str(manifest.run_id) for manifest in found[keep:]}
     horizon = kept[-1].now - LEFTOVER
     with _explained(root, "written"):
         system, base = fs.FileSystem.from_uri(root)
         infos = system.get_file_info(fs.FileSelector(base, recursive=True))
-        files = [info for info in infos if info.type == fs.FileType.File]
+        files = [i for i in infos if i.type == fs.FileType.File and i.path.removeprefix(f"{base}/") not in named]
         gone = [f for f in files if _expired(f.base_name, f.mtime, alive, dead, horizon)]
         # Manifests go first: a reader then finds no run, rather than a run without its files.
         for info in sorted(gone, key=lambda info: not info.base_name.endswith(".json")):
@@ -310,7 +343,8 @@ def _expired(name: str, modified: datetime, alive: set[str], dead: set[str], hor
     return run in dead or (_RUN_ID.fullmatch(run) is not None and run not in alive and modified < horizon)
 
 
-def _verify(root: str, files: Iterable[LakeFile]) -> None:
+def verify(root: str, files: Iterable[LakeFile]) -> None:
+    """Raise LakeError where a file is gone or has another size than when it was written."""
     with _explained(root, "read"):
         system, base = fs.FileSystem.from_uri(root)
         expected = {f"{base}/{file.path}": file.bytes for file in files}
@@ -346,11 +380,17 @@ def _plain(manifest: Manifest) -> dict[str, Any]:
         "groups": manifest.groups,
         "checked": manifest.checked,
         "watermark": {"xmin": manifest.watermark.xmin, "system_identifier": manifest.watermark.system_identifier},
-        "files": [
-            {name: getattr(file, name) for name in ("extract", "group", "period", "path", "rows", "bytes")}
-            for file in sorted(manifest.files, key=lambda file: file.path)
-        ],
+        "files": [_plain_file(file) for file in sorted(manifest.files, key=lambda file: file.path)],
+        "increment": increments.plain(manifest.increment, _plain_file) if manifest.increment else None,
     }
+
+
+def _plain_file(file: LakeFile) -> dict[str, Any]:
+    return {name: getattr(file, name) for name in ("extract", "group", "period", "path", "rows", "bytes")}
+
+
+def _file(plain: dict[str, Any]) -> LakeFile:
+    return LakeFile(**plain)
 
 
 def _manifest(root: str, plain: dict[str, Any]) -> Manifest:
@@ -361,6 +401,7 @@ def _manifest(root: str, plain: dict[str, Any]) -> Manifest:
         now=datetime.fromisoformat(plain["now"]),
         groups=plain["groups"],
         watermark=Watermark(**plain["watermark"]),
-        files=tuple(LakeFile(**file) for file in plain["files"]),
+        files=tuple(_file(file) for file in plain["files"]),
         checked=plain["checked"],
+        increment=increments.parsed(found, _file) if (found := plain.get("increment")) else None,
     )
