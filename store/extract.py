@@ -7,7 +7,7 @@ send; threads serve as well as processes, since decoding, partitioning and Parqu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from contracts.errors import ContractError
+from contracts.errors import ContractError, LakeError
 from contracts.outcomes import EXTRACTS, Extract
 from settings import Settings
-from store import database, lake, since
-from store.increments import Increment
+from store import database, drift, lake, since
 from store.lake import LakeFile, Manifest, Watermark
 from store.partition import write_groups
+from store.seen import Seen
 from store.since import Begin, Beginning
 from store.source import Query, Source, connected, describe, offered, queries, require, source
 from store.split import ranges
@@ -55,8 +55,9 @@ class Part:
 class Plan:
     """What the streams of one extraction have in common: small, picklable and without secrets.
 
-    snapshot: joined by every stream; it lives while the block of `planned` does. parts: by stream. beginning: from
-    which earlier run's rows this one begins; None where it stands by itself and leaves none behind.
+    snapshot: joined by every stream; it lives while the block of `planned` does. parts: by stream. seen: what the
+    source returns. noticed: how it has drifted, in sentences. beginning: from which earlier run's rows this one begins;
+    None where it stands by itself and leaves none behind.
     """
 
     root: str
@@ -67,6 +68,8 @@ class Plan:
     snapshot: str
     watermark: Watermark
     parts: tuple[tuple[Part, ...], ...]
+    seen: Mapping[str, Seen]
+    noticed: tuple[str, ...] = ()
     beginning: Beginning | None = None
 
     @property
@@ -75,12 +78,9 @@ class Plan:
 
     def manifest(self, files: tuple[LakeFile, ...]) -> Manifest:
         """The run's manifest, once its streams have written these files; what changed only, where the run began so."""
-        return Manifest(self.root, self.run_id, self.as_of, self.now, self.groups, self.watermark, files)
-
-    def increment(self, raw: tuple[LakeFile, ...]) -> Increment:
-        """What the run leaves behind: these slices, and what was counted of the earlier ones among them."""
-        assert self.beginning is not None
-        return self.beginning.increment(raw)
+        return Manifest(
+            self.root, self.run_id, self.as_of, self.now, self.groups, self.watermark, files, seen=self.seen
+        )
 
 
 Tell = Callable[[str, int], None]
@@ -107,7 +107,9 @@ def planned(
     origin = source(settings)
     with connected(origin) as connection:
         declared = offered(connection, written)
-        require({name: describe(connection, query, as_of) for name, query in declared.items()})
+        described = {name: describe(connection, query, as_of) for name, query in declared.items()}
+        require(described)
+        noticed = drift.noticed(connection, described, _last_seen(root), now)
         snapshot, watermark = _export(connection)
         beginning = since.beginning(connection, settings, declared, watermark, begin) if begin else None
         conditions = {name: _conditions(connection, query, settings, beginning) for name, query in declared.items()}
@@ -120,10 +122,30 @@ def planned(
             for stream in range(settings.streams)
         )
         try:
-            yield Plan(root, run_id, as_of, now, settings.groups, snapshot, watermark, parts, beginning)
+            yield Plan(
+                root,
+                run_id,
+                as_of,
+                now,
+                settings.groups,
+                snapshot,
+                watermark,
+                parts,
+                drift.seen(described),
+                noticed,
+                beginning,
+            )
         except BaseException:
             lake.discard(root, run_id)
             raise
+
+
+def _last_seen(root: str) -> Mapping[str, Seen]:
+    """What the source returned in the newest run; nothing where there was none, or its manifest is damaged."""
+    try:
+        return lake.latest(root).seen
+    except LakeError:
+        return {}
 
 
 def _conditions(

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -28,8 +28,9 @@ from pyarrow import fs
 from contracts.errors import LakeError
 from contracts.outcomes import EXTRACTS, Extract, Kind
 from contracts.periods import ALL_TIME
-from store import increments
+from store import increments, seen
 from store.increments import Increment
+from store.seen import Seen
 
 if TYPE_CHECKING:
     import polars as pl
@@ -91,6 +92,7 @@ class Manifest:
     """The files of one run, as of which moment, from which snapshot.
 
     checked: defective rows are out. increment: what a later run may begin from; None where the run stands by itself.
+    seen: extract → what the source returned for it.
     """
 
     root: str
@@ -102,6 +104,7 @@ class Manifest:
     files: tuple[LakeFile, ...] = ()
     checked: bool = False
     increment: Increment | None = None
+    seen: Mapping[str, Seen] = field(default_factory=dict)
 
     def of(self, extract: str, groups: Collection[int] | None = None) -> tuple[LakeFile, ...]:
         """The files of one extract, in order of their paths; groups None means all."""
@@ -381,6 +384,7 @@ def _plain(manifest: Manifest) -> dict[str, Any]:
         "checked": manifest.checked,
         "watermark": {"xmin": manifest.watermark.xmin, "system_identifier": manifest.watermark.system_identifier},
         "files": [_plain_file(file) for file in sorted(manifest.files, key=lambda file: file.path)],
+        "seen": seen.plain(manifest.seen),
         "increment": increments.plain(manifest.increment, _plain_file) if manifest.increment else None,
     }
 
@@ -403,5 +407,6 @@ def _manifest(root: str, plain: dict[str, Any]) -> Manifest:
         watermark=Watermark(**plain["watermark"]),
         files=tuple(_file(file) for file in plain["files"]),
         checked=plain["checked"],
+        seen=seen.parsed(plain.get("seen") or {}),
         increment=increments.parsed(found, _file) if (found := plain.get("increment")) else None,
     )

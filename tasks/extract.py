@@ -60,6 +60,8 @@ def _extract(run: Run, begin: Begin | None) -> Manifest:
 def _read(run: Run, begin: Begin | None) -> Manifest | None:
     """The run's manifest; None where an increment does not add up to what the source holds."""
     with extraction.planned(run.settings, run_id=run.id, as_of=run.as_of, now=run.now, begin=begin) as plan:
+        for sentence in plan.noticed:
+            log.warning("The source has drifted: %s", sentence)
         verdict.warm_up()  # the checks' library takes seconds to import, and extraction waits for the server
         futures = [extract_stream.submit(whole(run), whole(plan), stream) for stream in plan.streams]
         manifest = plan.manifest(tuple(file for future in futures for file in future.result()))
