@@ -73,7 +73,7 @@ class History:
                 change(self, connection)
         if self.draw.random() < 0.2:  # still running when the next run looks
             self.open = psycopg.connect(self.address)
-            self.draw.choice(CHANGES[:4])(self, self.open)
+            self.draw.choice(CHANGES[:5])(self, self.open)
             if self.draw.random() < 0.5:  # a younger transaction commits before it
                 with self._connected() as connection:
                     self._add_lead(connection, self.now)
@@ -137,6 +137,22 @@ class History:
                 *(f"cta{self.draw.randint(0, 2)}", f"angle{template % 3}"),
             ],
         )
+
+    def touches_at_once(self, connection: Connection) -> None:
+        """Earlier than all others, so that one of them speaks for its template."""
+        tenant, at = self.draw.choice(self.tenants), self.now - timedelta(days=self.draw.choice((400, 410, 420)))
+        leads = connection.execute(
+            "SELECT id FROM learnback.leads WHERE tenant_id = %s ORDER BY id LIMIT 3", [tenant]
+        ).fetchall()
+        for (lead,) in leads:
+            connection.execute(
+                "UPDATE learnback.leads SET created_at = least(created_at, %s) WHERE id = %s", [at, lead]
+            )
+            connection.execute(
+                "INSERT INTO learnback.activities (tenant_id, id, lead_id, channel, occurred_at, template_id, cta)"
+                " VALUES (%s, gen_random_uuid(), %s, 'email', %s, 't1', %s)",
+                [tenant, lead, at, self.draw.choice("abc")],
+            )
 
     def _some(self, connection: Connection, table: str) -> tuple[UUID, UUID] | None:
         """Tenant and id of a row."""
@@ -257,6 +273,7 @@ Change = Callable[[History, Connection], None]
 CHANGES: tuple[Change, ...] = (
     History.new_leads,
     History.new_touches,
+    History.touches_at_once,
     History.late_outcome,
     History.late_reply,
     History.outcome_taken_back,
@@ -296,7 +313,7 @@ def learned(settings: Settings, now: datetime) -> Learned:
     dropped = {code: sum(check.dropped.get(code, 0) for check in checks) for code in CATALOGUE}
     checked = select(run, CheckResult(clean, quality, (), manifest.rows(), dropped, "", suite.BUILT_IN))
     made = {group: summarise_slice.fn(run, checked, group) for group in run.groups}
-    leave_behind(clean, [part for summary in made.values() for part in summary.parts])
+    left = leave_behind(clean, [part for summary in made.values() for part in summary.parts])
     paths = {name: {group: made[group].paths[name] for group in run.groups} for name in run.learner_names}
     hashes = {"quality": content_hash(_plain(quality)), "dropped": content_hash(dropped)}
     for learner in run.learners:
@@ -304,7 +321,7 @@ def learned(settings: Settings, now: datetime) -> Learned:
             summary = Summaries(manifest.root, paths).read(learner.name, group)
             hashes[f"{learner.name} {group}"] = content_hash(_plain(summary))
             hashes |= _found(learner.learn(summary, LearningContext(now, run.code_version)), learner.name)
-    return Learned(clean, hashes, bool(manifest.increment and manifest.increment.since))
+    return Learned(left, hashes, bool(manifest.increment and manifest.increment.since))
 
 
 def extracted(run: Run) -> Manifest:

@@ -215,10 +215,15 @@ def rewrite(
     return LakeFile(extract, group, period, path, written, size(manifest.root, path))
 
 
-def exists(root: str, path: str) -> bool:
-    """Whether a file lies at this path below the root."""
+def is_whole(root: str, path: str) -> bool:
+    """Whether a Parquet file lies at this path below the root, and has its end."""
     system, base = fs.FileSystem.from_uri(root)
-    return bool(system.get_file_info(f"{base}/{path}").type == fs.FileType.File)
+    try:
+        with system.open_input_file(f"{base}/{path}") as handle:
+            pq.read_metadata(handle)
+    except (OSError, pa.ArrowInvalid):
+        return False
+    return True
 
 
 def write_table(root: str, path: str, frame: pl.DataFrame) -> None:

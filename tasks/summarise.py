@@ -68,10 +68,13 @@ def summarise(run: Run, checked: Checked) -> Summaries:
         return Summaries(checked.manifest.root, paths)
 
 
-def leave_behind(manifest: Manifest, parts: Collection[Part]) -> None:
-    """Write into the run's manifest where its summaries lie, so that a later run finds them."""
-    if manifest.increment is not None:
-        lake.write(replace(manifest, increment=manifest.increment.with_parts(parts)))
+def leave_behind(manifest: Manifest, parts: Collection[Part]) -> Manifest:
+    """The run's manifest with where its summaries lie, written so that a later run finds them."""
+    if manifest.increment is None:
+        return manifest
+    told = replace(manifest, increment=manifest.increment.with_parts(parts))
+    lake.write(told)
+    return told
 
 
 @task(name="summarise", task_run_name="summarise group {group}", cache_policy=NO_CACHE)
@@ -121,7 +124,8 @@ def _added_up(
 def part_summarised(run: Run, manifest: Manifest, part: Part) -> Part:
     """The part with a summary for each of the run's learners, of all of its tenants; made where there is none yet."""
     kept = part.summaries if part.code_version == run.code_version else {}
-    missing = [learner for learner in run.learners if not _is_there(manifest.root, kept.get(learner.name))]
+    there = {name: path for name, path in kept.items() if lake.is_whole(manifest.root, path)}
+    missing = [learner for learner in run.learners if learner.name not in there]
     if not missing:
         return part
     context = LearningContext(as_of=run.as_of, code_version=run.code_version)
@@ -133,7 +137,7 @@ def part_summarised(run: Run, manifest: Manifest, part: Part) -> Part:
     for learner in missing:
         made[learner.name] = lake.file_path(f"parts/{learner.name}", part.group, str(run.id), part.label)
         lake.write_table(manifest.root, made[learner.name], learner.summarise(_frames_of(learner, frames), context))
-    return replace(part, code_version=run.code_version, summaries={**kept, **made})
+    return replace(part, code_version=run.code_version, summaries={**there, **made})
 
 
 def _tests(run: Run, checked: Checked, group: int) -> dict[str, list[pl.DataFrame]]:
@@ -191,10 +195,6 @@ def _recorded(
         return Made(path, summary.height)
 
     return recorded(run, piece, [*inputs, run.as_of.isoformat()], work).output
-
-
-def _is_there(root: str, path: str | None) -> bool:
-    return path is not None and lake.exists(root, path)
 
 
 def _table(root: str, path: str) -> pl.DataFrame:

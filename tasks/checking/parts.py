@@ -85,7 +85,7 @@ def _table(root: str, path: str) -> pl.DataFrame | None:
     """A part's table; None where it is gone or damaged, so that it is made anew."""
     try:
         return lake.read_table(root, path)
-    except (LakeError, pl.exceptions.ComputeError):
+    except (LakeError, pl.exceptions.PolarsError):
         return None
 
 

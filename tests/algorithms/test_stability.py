@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -20,7 +21,7 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 KINDS = {"uuid": pl.Binary(), "text": pl.String(), "int": pl.Int64(), "float": pl.Float64(), "bool": pl.Boolean()}
 
 
-def frame(extract: str, rows: list[dict[str, object]]) -> pl.LazyFrame:
+def frame(extract: str, rows: Sequence[Mapping[str, object]]) -> pl.LazyFrame:
     schema = {c.name: KINDS.get(c.kind, pl.Datetime("us", "UTC")) for c in EXTRACTS[extract].columns}
     return pl.DataFrame([{name: row.get(name) for name in schema} for row in rows], schema=schema).lazy()
 
@@ -42,8 +43,8 @@ def world(seed: int) -> dict[str, pl.LazyFrame]:
             touches.append({"tenant_id": tenant, "lead_id": lead, "touch_id": bytes([number, place]) * 8,
                             "channel": draw.choice(CHANNELS), "occurred_at": at, "template_id": "t",
                             "outcome_at": draw.choice((None, at + draw.uniform(0, 9) * DAY))})  # fmt: skip
-    rows = {"tenants": tenants, "leads": leads, "touches": touches, "message_tests": []}
-    return {name: frame(name, found) for name, found in rows.items()}
+    found = (("tenants", tenants), ("leads", leads), ("touches", touches), ("message_tests", []))
+    return {name: frame(name, rows) for name, rows in found}
 
 
 def counted(extracts: dict[str, pl.LazyFrame], as_of: datetime) -> dict[str, pl.DataFrame]:
