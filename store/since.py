@@ -43,11 +43,12 @@ class Begin:
 class Beginning:
     """How a run begins. base: the earlier run, None where everything is read, and then because says why.
 
-    own: rows come from our own tables. changed: extract → SQL condition of what is read of it. gone: changes.REMOVALS.
+    own: rows come from our own tables. leaves: what this run leaves behind is of use to a later one. changed: extract → SQL condition of what is read of it. gone: changes.REMOVALS.
     counted: extract → (rows, sum of ids) in the source, where only that can tell what is gone.
     """
 
     own: bool
+    leaves: bool
     origin: str
     base: UUID | None
     because: str
@@ -72,14 +73,15 @@ def beginning(
     """Hold what the caller offers against the source as it is now; where anything is in doubt, everything is read."""
     own = _is_own(settings, declared)
     origin = _origin(connection, declared, watermark, own=own, groups=settings.groups)
+    never = _never(watermark, declared, own=own)
     base = begin.base
-    because = begin.because or _doubt(base, origin, watermark, declared, own=own)
+    because = never or begin.because or _doubt(base, origin, watermark, own=own)
     if because or base is None or base.increment is None:
-        return Beginning(own, origin, None, because, None)
+        return Beginning(own, not never, origin, None, because, None)
     changed = {name: _condition(declared[name], base, own=own) for name in IDS}
     gone = _gone(connection, base.watermark) if own else REMOVALS.to_frame()
     counted = {} if own else {name: _count(connection, declared[name], begin.as_of) for name in IDS}
-    return Beginning(own, origin, base.run_id, "", base.increment, changed, gone, counted)
+    return Beginning(own, True, origin, base.run_id, "", base.increment, changed, gone, counted)
 
 
 def _is_own(settings: Settings, declared: Mapping[str, Query]) -> bool:
@@ -87,17 +89,20 @@ def _is_own(settings: Settings, declared: Mapping[str, Query]) -> bool:
     return settings.source_url is None and all(declared[name].built_in for name in IDS)
 
 
-def _doubt(
-    base: Manifest | None, origin: str, watermark: Watermark, declared: Mapping[str, Query], *, own: bool
-) -> str:
-    """Why nothing earlier may be begun from; empty where it may."""
+def _never(watermark: Watermark, declared: Mapping[str, Query], *, own: bool) -> str:
+    """Why no run of this source can begin from another; empty where one can."""
     undeclared = [f"{name}.sql" for name in IDS if not own and declared[name].changed is None]
     if undeclared:
-        return f"{' and '.join(undeclared)} declare no `-- changed:` column"
-    if base is None or base.increment is None:
-        return "no earlier run left anything to begin from"
+        return f"no `-- changed:` line in {' and '.join(undeclared)} says how changes are found"
     if watermark.system_identifier is None:
         return "the server does not say which it is, so that a restored one could not be told"
+    return ""
+
+
+def _doubt(base: Manifest | None, origin: str, watermark: Watermark, *, own: bool) -> str:
+    """Why this run may not begin from the one that is offered; empty where it may."""
+    if base is None or base.increment is None:
+        return "no earlier run left anything to begin from"
     if base.increment.origin != origin:
         return "the source, its queries or the number of tenant groups changed"
     if own and base.watermark.xmin > watermark.xmin:

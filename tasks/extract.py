@@ -74,6 +74,8 @@ def _arrange(manifest: Manifest, beginning: Beginning) -> Manifest | None:
     """The run's slices, and what it leaves behind for the next."""
     if beginning.because:
         log.info("Reading everything: %s", beginning.because)
+    if not beginning.leaves:
+        return manifest
     futures = [arrange_group.submit(whole(manifest), whole(beginning), group) for group in range(manifest.groups)]
     raw = tuple(file for future in futures for file in future.result())
     return increments.arranged(manifest, beginning, raw)

@@ -43,8 +43,8 @@ def world(seed: int) -> dict[str, pl.LazyFrame]:
             touches.append({"tenant_id": tenant, "lead_id": lead, "touch_id": bytes([number, place]) * 8,
                             "channel": draw.choice(CHANNELS), "occurred_at": at, "template_id": "t",
                             "outcome_at": draw.choice((None, at + draw.uniform(0, 9) * DAY))})  # fmt: skip
-    found = (("tenants", tenants), ("leads", leads), ("touches", touches), ("message_tests", []))
-    return {name: frame(name, rows) for name, rows in found}
+    named = {"tenants": frame("tenants", tenants), "leads": frame("leads", leads), "touches": frame("touches", touches)}
+    return named | {"message_tests": frame("message_tests", [])}
 
 
 def counted(extracts: dict[str, pl.LazyFrame], as_of: datetime) -> dict[str, pl.DataFrame]:
