@@ -178,9 +178,22 @@ def extract_stream(settings: Settings, plan: Plan, stream: int, tell: Tell = _si
         )
 
 
-def extract(settings: Settings, *, run_id: UUID, as_of: datetime, now: datetime, tell: Tell = _silent) -> Manifest:
-    """Extract everything in this process, one thread a stream, and write the run's manifest."""
+def extract(
+    settings: Settings,
+    *,
+    run_id: UUID,
+    as_of: datetime,
+    now: datetime,
+    tell: Tell = _silent,
+    notice: Callable[[str], object] = str,
+) -> Manifest:
+    """Extract everything in this process, one thread a stream, and write the run's manifest.
+
+    notice: hears how the source has drifted.
+    """
     with planned(settings, run_id=run_id, as_of=as_of, now=now) as plan, ThreadPoolExecutor(len(plan.parts)) as pool:
+        for sentence in plan.noticed:
+            notice(sentence)
         streams = pool.map(lambda stream: extract_stream(settings, plan, stream, tell), plan.streams)
         manifest = plan.manifest(tuple(file for files in streams for file in files))
     lake.write(manifest)

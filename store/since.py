@@ -43,8 +43,9 @@ class Begin:
 class Beginning:
     """How a run begins. base: the earlier run, None where everything is read, and then because says why.
 
-    own: rows come from our own tables. leaves: what this run leaves behind is of use to a later one. changed: extract → SQL condition of what is read of it. gone: changes.REMOVALS.
-    counted: extract → (rows, sum of ids) in the source, where only that can tell what is gone.
+    own: rows come from our own tables. leaves: what this run leaves behind is of use to a later one. changed: extract →
+    SQL condition of what is read of it. gone: changes.REMOVALS. counted: extract → (rows, sum of ids) in the source,
+    where only that can tell what is gone.
     """
 
     own: bool

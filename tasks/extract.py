@@ -12,6 +12,7 @@ from prefect.cache_policies import NO_CACHE
 from contracts.errors import LakeError
 from store import extract as extraction
 from store import lake
+from store.changes import IDS
 from store.extract import Plan
 from store.lake import LakeFile, Manifest
 from store.since import Begin, Beginning
@@ -74,6 +75,9 @@ def _arrange(manifest: Manifest, beginning: Beginning) -> Manifest | None:
     """The run's slices, and what it leaves behind for the next."""
     if beginning.because:
         log.info("Reading everything: %s", beginning.because)
+    else:
+        rows = sum(file.rows for file in manifest.files if file.extract in IDS)
+        log.info("Beginning from the run before: %s leads and touches are new or changed", f"{rows:,}")
     if not beginning.leaves:
         return manifest
     futures = [arrange_group.submit(whole(manifest), whole(beginning), group) for group in range(manifest.groups)]

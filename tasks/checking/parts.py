@@ -39,6 +39,8 @@ def checked(manifest: Manifest, group: int, tenants: pl.DataFrame, own: pl.DataF
     """Every row of a tenant group, checked now or by an earlier run. own: the tenants that belong to the group."""
     if manifest.increment is None:
         return [rows.check_rows(manifest, manifest, group, tenants)]
+    if not manifest.increment.periods(group):
+        return [rows.check_rows(manifest, _only(manifest, ()), group, tenants)]
     earlier = manifest.increment.parts_of(group)
     reused = [piece for part in earlier if (piece := _reused(manifest, part, tenants))]
     covered = {period for piece in reused if piece.part for period in piece.part.periods}
