@@ -46,7 +46,7 @@ def checked(manifest: Manifest, group: int, tenants: pl.DataFrame, own: pl.DataF
     covered = {period for piece in reused if piece.part for period in piece.part.periods}
     left = [period for period in manifest.increment.periods(group) if period not in covered]
     horizon = max(own["horizon_days"].to_list(), default=0)
-    settled = [p for p in left if has_settled(p, manifest.as_of, days=horizon + 2 * RESPONSE_DAYS)]
+    settled = [p for p in left if has_settled(p, manifest.as_of, days=horizon + RESPONSE_DAYS)]
     moving = [period for period in left if period not in settled]
     return reused + [
         _checked(manifest, group, periods, tenants)
