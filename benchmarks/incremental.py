@@ -31,7 +31,6 @@ import settings as settings_module
 from algorithms import registry
 from benchmarks import weekly, weekly_world
 from benchmarks.harness import Figure, benchmark
-from benchmarks.random_histories import History, learned, settings_pair
 from benchmarks.weekly_world import BEGINS, Size
 from settings import Settings
 from store import embedded, ledger, migrate
@@ -240,6 +239,8 @@ def compare_histories(base: Settings, folder: Path, histories: int, steps: int, 
 
 def same_after_every_step(own: Settings, address: str, seed: int, steps: int) -> int:
     """Go through one history; raises AssertionError where an increment differs. Returns the steps."""
+    from benchmarks.random_histories import History, learned, settings_pair  # Prefect: after its server is known
+
     history = History(address, seed)
     increments, full = settings_pair(own)
     for step in range(steps):
