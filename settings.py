@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     expectations: Path | None = Field(None, description="Great Expectations suite that replaces the built-in one")
     lake: str | None = Field(None, description="Folder, or s3://bucket/folder, for Parquet; unset: home/lake")
     groups: int = Field(8, ge=1, le=512, description="Tenant groups: the unit of parallel work")
+    extraction: Literal["incremental", "full"] = Field(
+        "incremental", description="What a run reads: what changed since the run before, or everything"
+    )
     streams: int = Field(2, ge=1, le=16, description="Parallel extraction streams")
     runner: str = Field(
         "threads", description="Where slices run: `threads` of one process, or a Dask scheduler as dask://host:port"

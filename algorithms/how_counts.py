@@ -22,6 +22,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from algorithms.additive import added_up, in_order
 from algorithms.how_paths import count_paths
 from algorithms.how_rows import NONE, PREVIOUS, STRATA, Codes, Touches, read_touches
 from algorithms.tally import combined, numbered, renumbered, tally
@@ -79,7 +80,7 @@ def merge_summaries(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     tenants = pl.concat([rows["tenant_id"].clear(), *(part["tenant_id"].unique() for part in parts)])
     if not tenants.is_duplicated().any():  # each tenant lies whole, and in order, in one part
         return rows.sort("question", "tenant_id", maintain_order=True)
-    return _ordered(rows.group_by(KEYS, maintain_order=True).agg(pl.col("n", "s").sum()))  # ordered runs sort faster
+    return added_up([rows], KEYS, ("n", "s"))
 
 
 def _count_touches(touches: Touches, rows: pl.DataFrame) -> pl.DataFrame:
@@ -130,4 +131,4 @@ def _owned(part: pl.DataFrame, owners: pl.DataFrame) -> pl.DataFrame:
 
 
 def _ordered(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.select(SUMMARY.names()).sort(KEYS)
+    return in_order(rows.select(SUMMARY.names()), KEYS)

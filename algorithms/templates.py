@@ -1,7 +1,7 @@
 """Which texts were sent, and what does each say? One row a template of a tenant, made once per slice.
 
 Features are computed when a text is captured or imported and stored with its touches. The earliest touch of a template
-speaks for it: a text that changed is another template.
+speaks for it, of several at one moment the first by content: a text that changed is another template.
 """
 
 from __future__ import annotations
@@ -35,15 +35,36 @@ def make(extracts: Mapping[str, pl.LazyFrame], context: LearningContext) -> pl.D
     """TEMPLATES of the slice's `touches` up to `context.as_of`, by tenant and template id."""
     touches = _with_optional(extracts["touches"]).filter(pl.col("occurred_at") <= context.as_of)
     keys = touches.select("tenant_id", pl.col("template_id").cast(pl.Categorical), "occurred_at").with_row_index("row")
+    named = keys.filter(pl.col("template_id").is_not_null())
+    at_first = pl.col("occurred_at") == pl.col("occurred_at").min()
     first = (
-        keys.filter(pl.col("template_id").is_not_null())
-        .group_by("tenant_id", "template_id")
-        .agg(pl.col("row").sort_by("occurred_at").first(), pl.col("occurred_at").min().alias("first_sent"))
+        named.group_by("tenant_id", "template_id")
+        .agg(
+            pl.col("row").sort_by("occurred_at").first(),
+            first_sent=pl.col("occurred_at").min(),
+            tied=at_first.sum() > 1,
+        )
         .collect()
     )
-    content = touches.select("channel", *CONTENT_FEATURES).collect()[first["row"]]
-    rows = pl.concat([first.drop("row"), content], how="horizontal")
-    return rows.select(pl.col(name).cast(kind) for name, kind in TEMPLATES.items()).sort("tenant_id", "template_id")
+    rows = touches.select("channel", *CONTENT_FEATURES).collect()
+    told = first.filter(~pl.col("tied")).select("tenant_id", "template_id", "first_sent", "row")
+    told = told.extend(_settled_ties(first.filter("tied"), named, rows))
+    found = pl.concat([told.drop("row"), rows[told["row"]]], how="horizontal")
+    return found.select(pl.col(name).cast(kind) for name, kind in TEMPLATES.items()).sort("tenant_id", "template_id")
+
+
+def _settled_ties(tied: pl.DataFrame, named: pl.LazyFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Of templates whose first touches went out at one moment, that whose content comes first: as summaries merge."""
+    keys = ["tenant_id", "template_id"]
+    at_once = (
+        tied.lazy()
+        .select(*keys, "first_sent")
+        .join(named, left_on=[*keys, "first_sent"], right_on=[*keys, "occurred_at"], how="inner")
+        .collect()
+    )
+    content = rows[at_once["row"]].select(pl.struct(CONTENT_FEATURES).struct.json_encode(), "channel")
+    ordered = at_once.hstack(content.rename({content.columns[0]: "content"})).sort("content", "channel", "row")
+    return ordered.unique(keys, keep="first", maintain_order=True).select(*keys, "first_sent", "row")
 
 
 def _with_optional(touches: pl.LazyFrame) -> pl.LazyFrame:

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
+from algorithms.additive import added_up
 from algorithms.content import headline_features
 from algorithms.templates import TEMPLATES
 from contracts.outcomes import CHANNELS, CONTENT_FEATURES, HEADLINE_FEATURES
@@ -69,9 +70,9 @@ def merge_summaries(summaries: Sequence[pl.DataFrame]) -> pl.DataFrame:
     if len(summaries) == 1:
         return summaries[0]
     rows = pl.concat(summaries) if summaries else SUMMARY.to_frame()
-    keys = [name for name in SUMMARY if name not in ("n", "s")]
-    counted = rows.filter(pl.col("part") != "templates").group_by(keys).agg(pl.col("n", "s").sum())
-    return _in_order(pl.concat([counted, _earliest(rows)], how="diagonal"))
+    by_part = [rows.filter(pl.col("part") == part) for part in PARTS]
+    touches, tests = (added_up([by_part[place]], (*_KEYS, "shares_priors"), ("n", "s")) for place in (0, 2))
+    return pl.concat([touches, _in_order(_earliest(by_part[1])), tests])
 
 
 def _count_touches(exposures: pl.LazyFrame) -> pl.DataFrame:
@@ -141,10 +142,9 @@ def _describe(templates: pl.LazyFrame) -> pl.DataFrame:
     return _typed(rows.collect().with_columns(part=pl.lit("templates")))
 
 
-def _earliest(rows: pl.DataFrame) -> pl.DataFrame:
+def _earliest(templates: pl.DataFrame) -> pl.DataFrame:
     """One row a template: its earliest, of equally early ones the first by content."""
-    described = rows.filter(pl.col("part") == "templates")
-    return described.sort("first_sent", "content").unique(["tenant_id", "unit"], keep="first", maintain_order=True)
+    return templates.sort("first_sent", "content").unique(["tenant_id", "unit"], keep="first", maintain_order=True)
 
 
 def _count_tests(tests: pl.LazyFrame) -> pl.DataFrame:

@@ -22,6 +22,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from algorithms.additive import added_up
 from algorithms.exposures import UNKNOWN
 from algorithms.tally import Index, combined, numbered, renumbered, tally
 from contracts.when import GAP_BINS, GAP_EDGES
@@ -221,7 +222,7 @@ def _lowest(starts: Sequence[int]) -> Index:
 
 
 def _added_up(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.group_by(KEYS).agg(pl.col("n", "s").sum()).select(SUMMARY.names()).sort(KEYS)
+    return added_up([rows.select(SUMMARY.names())], KEYS, ("n", "s"))
 
 
 def _typed(rows: pl.DataFrame) -> pl.DataFrame:

@@ -77,6 +77,7 @@ class LearnOrder(BaseModel):
         default=None, description="Learn as if it were this moment (UTC unless a zone is given). Empty: now"
     )
     dry_run: bool = Field(default=False, description="Learn and judge, but publish nothing")
+    full: bool = Field(default=False, description="Read every row again, not what changed since the run before")
     learners: list[PatternType] = Field(
         default=list(PatternType), min_length=1, max_length=len(PatternType), description="Which questions to ask"
     )

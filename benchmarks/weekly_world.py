@@ -70,16 +70,18 @@ Ids = np.ndarray[tuple[int, int], np.dtype[np.uint8]]
 
 @dataclass(frozen=True)
 class Size:
-    """How large the world is. touches: at least one a lead."""
+    """How large the world is. touches: at least one a lead. span: days over which leads are created."""
 
     tenants: int = 200
     leads: int = 1_000_000
     touches: int = 10_000_000
+    span: int = SPAN
 
     @property
     def database(self) -> str:
         of = "" if self.tenants == Size.tenants else f"_of_{self.tenants}"
-        return f"learnback_crm_{self.touches // 1000}k{of}"
+        days = "" if self.span == SPAN else f"_{self.span}d"
+        return f"learnback_crm_{self.touches // 1000}k{of}{days}"
 
 
 def build(address: str, size: Size, seed: int, tell: Callable[[str], None]) -> None:
@@ -91,7 +93,7 @@ def build(address: str, size: Size, seed: int, tell: Callable[[str], None]) -> N
     lead_ids = _ids(rng, size.leads)
     share = 1 / np.arange(1, size.tenants + 1)
     tenant_of = rng.choice(size.tenants, size.leads, p=share / share.sum())
-    created = np.sort(rng.integers(0, SPAN * DAY, size.leads)) + _micros(BEGINS)
+    created = np.sort(rng.integers(0, size.span * DAY, size.leads)) + _micros(BEGINS)
     zone_of = rng.integers(0, len(ZONES), size.leads, dtype=np.int8)
     decile_of = np.empty(size.leads, np.int8)
     with adbc.connect(address) as connection:

@@ -30,12 +30,14 @@ def check(*, docs: bool, as_json: bool) -> None:
         now = datetime.now(UTC)
         suite.load(suite.path_of(loaded))  # one that cannot be read is told before minutes of extraction
         verdict.warm_up()
-        manifest = extract.extract(loaded, run_id=uuid4(), as_of=now, now=now, tell=counting())
+        drifted: list[str] = []
+        manifest = extract.extract(loaded, run_id=uuid4(), as_of=now, now=now, tell=counting(), notice=drifted.append)
         log.info("Checking every tenant's data …")
         result = _checked(loaded, manifest)
     if as_json:
         print_json(
             {
+                "drifted": drifted,
                 "rows": result.rows,
                 "dropped": result.dropped,
                 "quarantined": result.quarantined,
@@ -43,6 +45,8 @@ def check(*, docs: bool, as_json: bool) -> None:
             }
         )
     else:
+        for sentence in drifted:
+            console.print(f"The source has drifted: {sentence}", style="yellow", soft_wrap=True)
         _show(result)
     if docs:
         page = documents.write_docs(result, loaded.root / "data_docs")

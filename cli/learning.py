@@ -27,6 +27,9 @@ def learn(
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Learn and judge, publish nothing.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Read every row again, not what changed since the last run.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Learn what converts, judge it against later outcomes, publish what holds up.
@@ -36,7 +39,7 @@ def learn(
     """
     from cli import running
 
-    report = running.learn(tenants=tenant or [], as_of=as_of, dry_run=dry_run)
+    report = running.learn(tenants=tenant or [], as_of=as_of, dry_run=dry_run, full=full)
     running.show(report, as_json=json)
     if report.quarantined:
         raise typer.Exit(QUARANTINED)

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from tasks.rescore import Rescored
 
 
-def learn(*, tenants: Sequence[str], as_of: datetime | None, dry_run: bool) -> LearningReport:
+def learn(*, tenants: Sequence[str], as_of: datetime | None, dry_run: bool, full: bool) -> LearningReport:
     """Run `pattern-learning` here and now; the local server is found or started, so that the run is visible."""
     loaded = settings_module.load()
     with progress("Starting …") as log:
         _prepare(loaded, log)
-        return run_flow(tenants=tenants, as_of=as_of, dry_run=dry_run).report
+        return run_flow(tenants=tenants, as_of=as_of, dry_run=dry_run, full=full).report
 
 
 def _prepare(loaded: Settings, log: logging.Logger) -> None:
@@ -45,7 +45,7 @@ def _prepare(loaded: Settings, log: logging.Logger) -> None:
     log.info("Opening the run …")
 
 
-def run_flow(*, tenants: Sequence[str], as_of: datetime | None, dry_run: bool) -> ReportInput:
+def run_flow(*, tenants: Sequence[str], as_of: datetime | None, dry_run: bool, full: bool = False) -> ReportInput:
     """The flow itself; raises the UserError that ended it, if one did."""
     from httpx import TransportError
 
@@ -53,7 +53,7 @@ def run_flow(*, tenants: Sequence[str], as_of: datetime | None, dry_run: bool) -
     from tasks.report import Report
     from tasks.request import LearningRequest
 
-    request = LearningRequest(tenants=list(tenants), as_of=as_of, dry_run=dry_run)
+    request = LearningRequest(tenants=list(tenants), as_of=as_of, dry_run=dry_run, full=full)
     try:
         record = pattern_learning(request, return_state=True).result()
     except TransportError:

@@ -7,7 +7,7 @@ send; threads serve as well as processes, since decoding, partitioning and Parqu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -21,13 +21,15 @@ import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from contracts.errors import ContractError
+from contracts.errors import ContractError, LakeError
 from contracts.outcomes import EXTRACTS, Extract
 from settings import Settings
-from store import database, lake
+from store import database, drift, lake, since
 from store.lake import LakeFile, Manifest, Watermark
 from store.partition import write_groups
-from store.source import Source, connected, describe, offered, queries, require, source
+from store.seen import Seen
+from store.since import Begin, Beginning
+from store.source import Query, Source, connected, describe, offered, queries, require, source
 from store.split import ranges
 
 BUDGET, GROUP_BUDGET = 256 * 2**20, 8 * 2**20
@@ -53,7 +55,9 @@ class Part:
 class Plan:
     """What the streams of one extraction have in common: small, picklable and without secrets.
 
-    snapshot: joined by every stream; it lives while the block of `planned` does. parts: by stream.
+    snapshot: joined by every stream; it lives while the block of `planned` does. parts: by stream. seen: what the
+    source returns. noticed: how it has drifted, in sentences. beginning: from which earlier run's rows this one begins;
+    None where it stands by itself and leaves none behind.
     """
 
     root: str
@@ -64,14 +68,19 @@ class Plan:
     snapshot: str
     watermark: Watermark
     parts: tuple[tuple[Part, ...], ...]
+    seen: Mapping[str, Seen]
+    noticed: tuple[str, ...] = ()
+    beginning: Beginning | None = None
 
     @property
     def streams(self) -> range:
         return range(len(self.parts))
 
     def manifest(self, files: tuple[LakeFile, ...]) -> Manifest:
-        """The run's manifest, once its streams have written these files."""
-        return Manifest(self.root, self.run_id, self.as_of, self.now, self.groups, self.watermark, files)
+        """The run's manifest, once its streams have written these files; what changed only, where the run began so."""
+        return Manifest(
+            self.root, self.run_id, self.as_of, self.now, self.groups, self.watermark, files, seen=self.seen
+        )
 
 
 Tell = Callable[[str, int], None]
@@ -83,10 +92,13 @@ def _silent(extract: str, rows: int) -> None:
 
 
 @contextmanager
-def planned(settings: Settings, *, run_id: UUID, as_of: datetime, now: datetime) -> Iterator[Plan]:
+def planned(
+    settings: Settings, *, run_id: UUID, as_of: datetime, now: datetime, begin: Begin | None = None
+) -> Iterator[Plan]:
     """Verify the queries, open the snapshot, and divide the work; the snapshot lives as long as the block.
 
-    now: the run's real time; rows dated later are returned all the same, for the checks to count. Where the block
+    now: the run's real time; rows dated later are returned all the same, for the checks to count. begin: from what the
+    run may begin, and leave behind for the next; None: it reads everything and stands by itself. Where the block
     raises, what its streams had written is deleted. Raises ContractError for queries that do not fit the contract,
     DatabaseError for a source that cannot be read, LakeError for the lake.
     """
@@ -95,8 +107,12 @@ def planned(settings: Settings, *, run_id: UUID, as_of: datetime, now: datetime)
     origin = source(settings)
     with connected(origin) as connection:
         declared = offered(connection, written)
-        require({name: describe(connection, query, as_of) for name, query in declared.items()})
-        conditions = {name: ranges(connection, query, settings.streams) for name, query in declared.items()}
+        described = {name: describe(connection, query, as_of) for name, query in declared.items()}
+        require(described)
+        noticed = drift.noticed(connection, described, _last_seen(root), now)
+        snapshot, watermark = _export(connection)
+        beginning = since.beginning(connection, settings, declared, watermark, begin) if begin else None
+        conditions = {name: _conditions(connection, query, settings, beginning) for name, query in declared.items()}
         parts = tuple(
             tuple(
                 Part(name, str(query.path), query.render(as_of, now, conditions[name][stream]))
@@ -105,12 +121,40 @@ def planned(settings: Settings, *, run_id: UUID, as_of: datetime, now: datetime)
             )
             for stream in range(settings.streams)
         )
-        snapshot, watermark = _export(connection)
         try:
-            yield Plan(root, run_id, as_of, now, settings.groups, snapshot, watermark, parts)
+            yield Plan(
+                root,
+                run_id,
+                as_of,
+                now,
+                settings.groups,
+                snapshot,
+                watermark,
+                parts,
+                drift.seen(described),
+                noticed,
+                beginning,
+            )
         except BaseException:
             lake.discard(root, run_id)
             raise
+
+
+def _last_seen(root: str) -> Mapping[str, Seen]:
+    """What the source returned in the newest run; nothing where there was none, or its manifest is damaged."""
+    try:
+        return lake.latest(root).seen
+    except LakeError:
+        return {}
+
+
+def _conditions(
+    connection: psycopg.Connection, query: Query, settings: Settings, beginning: Beginning | None
+) -> tuple[str, ...]:
+    """What each stream reads of a query: its share of all rows, or the first of them whatever changed."""
+    if beginning and (changed := beginning.changed.get(query.extract)):
+        return (changed,)
+    return ranges(connection, query, settings.streams)
 
 
 def extract_stream(settings: Settings, plan: Plan, stream: int, tell: Tell = _silent) -> tuple[LakeFile, ...]:
@@ -134,9 +178,22 @@ def extract_stream(settings: Settings, plan: Plan, stream: int, tell: Tell = _si
         )
 
 
-def extract(settings: Settings, *, run_id: UUID, as_of: datetime, now: datetime, tell: Tell = _silent) -> Manifest:
-    """Extract everything in this process, one thread a stream, and write the run's manifest."""
+def extract(
+    settings: Settings,
+    *,
+    run_id: UUID,
+    as_of: datetime,
+    now: datetime,
+    tell: Tell = _silent,
+    notice: Callable[[str], object] = str,
+) -> Manifest:
+    """Extract everything in this process, one thread a stream, and write the run's manifest.
+
+    notice: hears how the source has drifted.
+    """
     with planned(settings, run_id=run_id, as_of=as_of, now=now) as plan, ThreadPoolExecutor(len(plan.parts)) as pool:
+        for sentence in plan.noticed:
+            notice(sentence)
         streams = pool.map(lambda stream: extract_stream(settings, plan, stream, tell), plan.streams)
         manifest = plan.manifest(tuple(file for files in streams for file in files))
     lake.write(manifest)

@@ -1,6 +1,8 @@
 """The lake: extracts as Parquet by tenant group, and one manifest per run that says which files are its own.
 
-Layout: `<root>/<extract>/group=003/period=all/<run id>-<stream>.parquet` and `<root>/manifests/<run id>.json`.
+Layout: `<root>/<extract>/group=003/period=2026-10-19/<run id>-<name>.parquet` and `<root>/manifests/<run id>.json`. The
+period is `all` where a run stands by itself; see contracts.periods. A manifest names every file that its run stands on,
+also those that an earlier run wrote.
 Files are written under a temporary name and renamed; a run exists once its manifest does, so a crash leaves nothing
 that anybody reads. uuid columns are 16 bytes, times UTC microseconds. Everything goes through `pyarrow.fs` and Polars,
 which know folders and object stores alike.
@@ -12,9 +14,9 @@ import errno
 import json
 import re
 import zlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -27,6 +29,10 @@ from pyarrow import fs
 
 from contracts.errors import LakeError
 from contracts.outcomes import EXTRACTS, Extract, Kind
+from contracts.periods import ALL_TIME
+from store import increments, seen
+from store.increments import Increment
+from store.seen import Seen
 
 if TYPE_CHECKING:
     import polars as pl
@@ -49,8 +55,6 @@ COMPRESSION: Literal["lz4"] = (
 )
 LEFTOVER = timedelta(days=1)  # a file that no manifest names is a crashed run's, unless it is younger than this
 MANIFESTS = "manifests"
-ALL_TIME = "all"
-"""The period of a full extraction; increments will name their window here."""
 
 BATCH_ROWS = 131_072  # rows that are rewritten at a time: some 30 MB
 
@@ -88,7 +92,11 @@ class LakeFile:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The files of one run, as of which moment, from which snapshot. checked: defective rows are out."""
+    """The files of one run, as of which moment, from which snapshot.
+
+    checked: defective rows are out. increment: what a later run may begin from; None where the run stands by itself.
+    seen: extract → what the source returned for it.
+    """
 
     root: str
     run_id: UUID
@@ -98,6 +106,8 @@ class Manifest:
     watermark: Watermark
     files: tuple[LakeFile, ...] = ()
     checked: bool = False
+    increment: Increment | None = None
+    seen: Mapping[str, Seen] = field(default_factory=dict)
 
     def of(self, extract: str, groups: Collection[int] | None = None) -> tuple[LakeFile, ...]:
         """The files of one extract, in order of their paths; groups None means all."""
@@ -111,6 +121,11 @@ class Manifest:
             for name, extract in EXTRACTS.items()
             if self.of(name) or not extract.optional
         }
+
+    @property
+    def paths(self) -> set[str]:
+        """Every file that the run, or one that begins from it, would read."""
+        return {file.path for file in self.files} | (self.increment.paths if self.increment else set())
 
     def with_files(self, files: Iterable[LakeFile]) -> Manifest:
         """The same run with these files in place of what it had for their extract and group."""
@@ -199,7 +214,7 @@ def parquet_writer(root: str, path: str, extract: Extract) -> Iterator[tuple[pq.
 def batches(manifest: Manifest, extract: str, group: int) -> Iterator[pa.RecordBatch]:
     """The rows of one slice in the order in which `scan` reads them, a bounded piece at a time."""
     files = manifest.of(extract, [group])
-    _verify(manifest.root, files)
+    verify(manifest.root, files)
     with _explained(manifest.root, "read"):
         system, base = fs.FileSystem.from_uri(manifest.root)
         for file in files:
@@ -207,15 +222,28 @@ def batches(manifest: Manifest, extract: str, group: int) -> Iterator[pa.RecordB
                 yield from reader.iter_batches(BATCH_ROWS)
 
 
-def rewrite(manifest: Manifest, extract: str, group: int, name: str, rows: Iterable[pa.RecordBatch]) -> LakeFile:
+def rewrite(
+    manifest: Manifest, extract: str, group: int, name: str, rows: Iterable[pa.RecordBatch], period: str = ALL_TIME
+) -> LakeFile:
     """Write new rows for one slice of the manifest's run; `name` tells the file from those of the streams."""
-    path = file_path(extract, group, f"{manifest.run_id}-{name}")
+    path = file_path(extract, group, f"{manifest.run_id}-{name}", period)
     written = 0
     with parquet_writer(manifest.root, path, EXTRACTS[extract]) as (writer, seal):
         for batch in rows:
             writer.write_batch(batch)
             written += batch.num_rows
-    return LakeFile(extract, group, ALL_TIME, path, written, seal.size, seal.crc)
+    return LakeFile(extract, group, period, path, written, seal.size, seal.crc)
+
+
+def is_whole(root: str, path: str) -> bool:
+    """Whether a Parquet file lies at this path below the root, and has its end."""
+    system, base = fs.FileSystem.from_uri(root)
+    try:
+        with system.open_input_file(f"{base}/{path}") as handle:
+            pq.read_metadata(handle)
+    except (OSError, pa.ArrowInvalid):
+        return False
+    return True
 
 
 def write_table(root: str, path: str, frame: pl.DataFrame) -> None:
@@ -281,14 +309,26 @@ def scan(manifest: Manifest, extract: str, groups: Collection[int] | None = None
 
     Raises LakeError where a file of the manifest is gone, was cut short, or holds other bytes than were written.
     """
+    return scan_files(manifest.root, extract, manifest.of(extract, groups))
+
+
+def scan_files(root: str, extract: str, files: Collection[LakeFile]) -> pl.LazyFrame:
+    """The rows of these files, in their order, as `scan` gives those of a manifest."""
     import polars as pl
 
-    files = manifest.of(extract, groups)
     if not files:
         empty = pl.from_arrow(arrow_schema(EXTRACTS[extract]).empty_table())
         return pl.LazyFrame(empty)
-    _verify(manifest.root, files)
-    return pl.scan_parquet([f"{manifest.root}/{file.path}" for file in files], hive_partitioning=False)
+    verify(root, files)
+    return pl.scan_parquet([f"{root}/{file.path}" for file in files], hive_partitioning=False)
+
+
+def remove(root: str, files: Iterable[LakeFile]) -> None:
+    """Delete files that no manifest names any more."""
+    with _explained(root, "written"):
+        system, base = fs.FileSystem.from_uri(root)
+        for file in files:
+            system.delete_file(f"{base}/{file.path}")
 
 
 def expired(root: str, keep: int = 2) -> list[fs.FileInfo]:
@@ -298,12 +338,13 @@ def expired(root: str, keep: int = 2) -> list[fs.FileInfo]:
     if not kept:
         return []
     alive = {str(manifest.run_id) for manifest in kept}
+    named = set[str]().union(*(manifest.paths for manifest in kept))
     dead = {str(manifest.run_id) for manifest in found[keep:]}
     horizon = kept[-1].now - LEFTOVER
     with _explained(root, "read"):
         system, base = fs.FileSystem.from_uri(root)
         infos = system.get_file_info(fs.FileSelector(base, recursive=True))
-        files = [info for info in infos if info.type == fs.FileType.File]
+        files = [i for i in infos if i.type == fs.FileType.File and i.path.removeprefix(f"{base}/") not in named]
     return [f for f in files if _expired(f.base_name, f.mtime, alive, dead, horizon)]
 
 
@@ -352,12 +393,8 @@ _whole: set[tuple[str, str, int]] = set()
 CHUNK = 4 * 2**20
 
 
-def verify(manifest: Manifest) -> None:
-    """Raise LakeError where a file of the run is gone, was cut short, or holds other bytes than were written."""
-    _verify(manifest.root, manifest.files)
-
-
-def _verify(root: str, files: Iterable[LakeFile]) -> None:
+def verify(root: str, files: Iterable[LakeFile]) -> None:
+    """Raise LakeError where a file is gone, was cut short, or holds other bytes than were written."""
     with _explained(root, "read"):
         system, base = fs.FileSystem.from_uri(root)
         named = {f"{base}/{file.path}": file for file in files}
@@ -412,11 +449,18 @@ def _plain(manifest: Manifest) -> dict[str, Any]:
         "groups": manifest.groups,
         "checked": manifest.checked,
         "watermark": {"xmin": manifest.watermark.xmin, "system_identifier": manifest.watermark.system_identifier},
-        "files": [
-            {name: getattr(file, name) for name in ("extract", "group", "period", "path", "rows", "bytes", "crc")}
-            for file in sorted(manifest.files, key=lambda file: file.path)
-        ],
+        "files": [_plain_file(file) for file in sorted(manifest.files, key=lambda file: file.path)],
+        "seen": seen.plain(manifest.seen),
+        "increment": increments.plain(manifest.increment, _plain_file) if manifest.increment else None,
     }
+
+
+def _plain_file(file: LakeFile) -> dict[str, Any]:
+    return {name: getattr(file, name) for name in ("extract", "group", "period", "path", "rows", "bytes", "crc")}
+
+
+def _file(plain: dict[str, Any]) -> LakeFile:
+    return LakeFile(**plain)
 
 
 def _manifest(root: str, plain: dict[str, Any]) -> Manifest:
@@ -427,6 +471,8 @@ def _manifest(root: str, plain: dict[str, Any]) -> Manifest:
         now=datetime.fromisoformat(plain["now"]),
         groups=plain["groups"],
         watermark=Watermark(**plain["watermark"]),
-        files=tuple(LakeFile(**file) for file in plain["files"]),
+        files=tuple(_file(file) for file in plain["files"]),
         checked=plain["checked"],
+        seen=seen.parsed(plain.get("seen") or {}),
+        increment=increments.parsed(found, _file) if (found := plain.get("increment")) else None,
     )

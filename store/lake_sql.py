@@ -33,7 +33,7 @@ def connect(settings: Settings) -> duckdb.DuckDBPyConnection:
             do="Copy the newest run's files into a folder and set LEARNBACK_LAKE to it, or query them where they lie",
         )
     manifest = lake.latest(lake.open(settings))
-    lake.verify(manifest)
+    lake.verify(manifest.root, manifest.files)
     connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
     connection.execute(f"SET allowed_directories = [{_text(manifest.root + '/')}]")
     for name in EXTRACTS:

@@ -5,7 +5,10 @@ A query is one `*.sql` file per extract. Its header may declare how the work is 
     -- split: learnback.activities as a           a table: by physical blocks
     -- split: reporting.touches as t by touch_id  a view or partitioned table: by ranges of an ordered column
 
-and the text holds `:as_of` and `:now` (moments) and, where it is divided, `:split` (a condition).
+and the text holds `:as_of` and `:now` (moments) and, where it is divided, `:split` (a condition). A user's own query
+may say by what a row that changed lately is found, so that a weekly run need not read the others again:
+
+    -- changed: t.updated_at within 35 days    every change of a row sets this column, and shows within 35 days
 """
 
 from __future__ import annotations
@@ -41,6 +44,7 @@ ACCEPTED: dict[Kind, tuple[str, ...]] = {
 """PostgreSQL types that each kind takes, without length or precision; the first is the one that messages ask for."""
 
 HEADER = re.compile(r"^--\s*split:\s*(?P<relation>\S+)\s+as\s+(?P<alias>\w+)(?:\s+by\s+(?P<key>\w+))?\s*$", re.M)
+CHANGED = re.compile(r"^--\s*changed:\s*(?P<by>\S.*?)\s+within\s+(?P<days>\d+)\s+days?\s*$", re.M)
 TOKENS = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|(?<![:\w]):(?P<name>as_of|now|split)\b")
 
 
@@ -63,6 +67,14 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """By what changed rows are found: those whose `by` is no older than so many days before the run before."""
+
+    by: str
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """One extract's query as its file declares it."""
 
@@ -70,6 +82,11 @@ class Query:
     path: Path
     text: str
     split: Split | None
+    changed: Window | None = None
+
+    @property
+    def built_in(self) -> bool:
+        return self.path.parent == BUILT_IN
 
     def render(self, as_of: datetime, now: datetime, split: str = "true") -> str:
         """The statement for one stream: placeholders become literals, comments and the final semicolon go."""
@@ -132,7 +149,17 @@ def _query(extract: Extract, folder: Path | None) -> Query:
             wanted=f"rows later than it must stay out: ({extract.dated_by} > :as_of AND {extract.dated_by} <= :now) "
             "IS NOT TRUE",
         )
-    return Query(extract.name, path, text, split)
+    return Query(extract.name, path, text, split, _window(path, text, split))
+
+
+def _window(path: Path, text: str, split: Split | None) -> Window | None:
+    header = CHANGED.search(text)
+    if header and not split:
+        raise ContractError(
+            f"{path} declares by what its changed rows are found, and does not use :split",
+            do="Begin it with `-- split: schema.table as alias` and add `AND :split`: the condition goes there",
+        )
+    return Window(header["by"], int(header["days"])) if header else None
 
 
 @contextmanager
@@ -155,7 +182,7 @@ def offered(connection: psycopg.Connection, declared: Mapping[str, Query]) -> di
     return {
         name: query
         for name, query in declared.items()
-        if not (EXTRACTS[name].optional and query.path.parent == BUILT_IN and not _has_table(connection, query))
+        if not (EXTRACTS[name].optional and query.built_in and not _has_table(connection, query))
     }
 
 

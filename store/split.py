@@ -9,6 +9,7 @@ from contracts.errors import ContractError
 from store.source import Query, Split, explained
 
 TABLES = ("r", "m")  # pg_class.relkind with blocks of their own: tables and materialised views
+NEWEST_BLOCKS = 64  # half a megabyte: some thousand rows
 SAMPLED = 16  # one key in so many decides where ranges of a column begin
 
 
@@ -28,6 +29,17 @@ def ranges(connection: psycopg.Connection, query: Query, streams: int) -> tuple[
             do=f"Name a unique column: `-- split: {query.split.relation} as {query.split.alias} by <column>`",
         )
     return _by_blocks(connection, query.split, streams)
+
+
+def newest(connection: psycopg.Connection, query: Query) -> str:
+    """A condition that holds for the rows that were written last, where the query reads a plain table; else for all."""
+    if query.split is None or query.split.key or _kind(connection, query, query.split) not in TABLES:
+        return "true"
+    row = connection.execute(
+        "SELECT pg_relation_size(to_regclass(%s)) / current_setting('block_size')::int", [query.split.relation]
+    ).fetchone()
+    assert row is not None
+    return f"{query.split.alias}.ctid >= '({max(0, row[0] - NEWEST_BLOCKS)},0)'::tid"
 
 
 def _kind(connection: psycopg.Connection, query: Query, split: Split) -> str:

@@ -33,6 +33,11 @@ class LearningRequest(BaseModel):
     dry_run: bool = Field(
         default=False, title="Dry run", description="Extract, check, learn and judge, but publish nothing."
     )
+    full: bool = Field(
+        default=False,
+        title="Read everything",
+        description="Read every row again, instead of what changed since the run before. The result is the same.",
+    )
     learners: list[LearnerName] = Field(
         default_factory=lambda: list(LearnerName),
         min_length=1,

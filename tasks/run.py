@@ -37,6 +37,7 @@ class Run:
     """What every stage of a run needs to know.
 
     now: the wall clock when the run began; rows dated later are impossible. as_of ≤ now: later rows are unknown.
+    full: every row is read, whatever an earlier run has read.
     only: the tenants that were asked for; None means all, and only then are population priors relearned.
     seconds: stage → seconds, filled as stages end.
     """
@@ -45,6 +46,7 @@ class Run:
     as_of: datetime
     now: datetime
     dry_run: bool
+    full: bool
     only: frozenset[UUID] | None
     learner_names: tuple[str, ...]
     code_version: str
@@ -109,6 +111,7 @@ def open_run(request: LearningRequest, settings: Settings, claim: Claim) -> Run:
         as_of=request.as_of or now,
         now=now,
         dry_run=request.dry_run,
+        full=request.full,
         only=frozenset(tenants.resolve(engine, text).id for text in request.tenants) or None,
         learner_names=tuple(dict.fromkeys(request.learners)),
         code_version=code_version(),

@@ -3,7 +3,7 @@
 -- Placeholders: :as_of and :now (moments), :split (the stream's share of the rows).
 -- A row dated between :as_of and :now is unknown yet and stays out. One dated after :now is impossible: it is returned,
 -- so that the checks can count it. An outcome after :as_of becomes null, and a touch counts as the converting one only
--- where its lead had converted by then.
+-- where its lead had converted by then. Where :as_of is :now, rows come as they stand.
 --
 -- split: learnback.activities as a
 SELECT a.tenant_id,
@@ -13,7 +13,7 @@ SELECT a.tenant_id,
        a.occurred_at,
        a.template_id,
        a.touch_number,
-       CASE WHEN a.outcome_at > :as_of THEN NULL ELSE a.outcome_at END AS outcome_at,
+       CASE WHEN a.outcome_at > :as_of AND a.outcome_at <= :now THEN NULL ELSE a.outcome_at END AS outcome_at,
        a.score_at_touch,
        a.score_stratum,
        a.score_version,
@@ -22,6 +22,7 @@ SELECT a.tenant_id,
        a.led_to_booking AND NOT EXISTS (
            SELECT FROM learnback.leads AS l
            WHERE l.tenant_id = a.tenant_id AND l.id = a.lead_id AND l.converted_at > :as_of
+             AND l.converted_at <= :now
        ) AS led_to_booking,
        a.subject_type,
        a.cta,

@@ -3,14 +3,14 @@
 from store.tables.agents import Batches, BatchItems, CostEvents
 from store.tables.base import SCHEMA, Base
 from store.tables.messages import MessageTests
-from store.tables.outreach import Decisions, Leads, ScoreVersions, Touches
+from store.tables.outreach import Decisions, Leads, Removals, ScoreVersions, Touches
 from store.tables.patterns import PatternHeads, Patterns, PopulationPriors, Verdicts
 from store.tables.planning import PlannedTouches, Plans
 from store.tables.runs import AuditLog, Quarantine, Runs, Slices
 from store.tables.tenants import Tenants
 from store.tables.tokens import ApiTokens
 
-REVISION = "runs_alive"
+REVISION = "increments"
 """The migration that this code needs; `learnback migrate` brings a database there."""
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "Plans",
     "PopulationPriors",
     "Quarantine",
+    "Removals",
     "Runs",
     "ScoreVersions",
     "Slices",

@@ -58,8 +58,9 @@ class Base(DeclarativeBase):
 class Changing:
     """Rows that change: when, and in which transaction, kept by the trigger `stamp_change`.
 
-    An incremental extraction reads `row_xid >= low AND row_xid < pg_snapshot_xmin(pg_current_snapshot())`: a watermark
-    on updated_at would lose a row whose transaction commits after a younger one.
+    An incremental extraction reads all rows with `row_xid >= low`, and leaves pg_snapshot_xmin(pg_current_snapshot()),
+    the oldest transaction that was still running, for the next one to begin at: a watermark on updated_at would lose a
+    row whose transaction commits after a younger one. A lead that is only scored does not change in this sense.
     """
 
     updated_at: Mapped[Now] = mapped_column(server_onupdate=FetchedValue())

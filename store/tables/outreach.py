@@ -9,11 +9,11 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Computed, Index
+from sqlalchemy import BigInteger, Computed, FetchedValue, Identity, Index, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from contracts.outcomes import COMPONENTS
-from store.tables.base import Base, Changing, Floats, Json, No, Now, TenantId
+from store.tables.base import Base, Changing, Floats, FullTransactionId, Json, No, Now, TenantId
 
 
 def _component(name: str) -> Computed:
@@ -101,6 +101,25 @@ class Touches(Changing, Base):
     __table_args__ = (
         Index(None, "tenant_id", "occurred_at", "id"),
         Index(None, "tenant_id", "lead_id", "occurred_at", "id"),
+    )
+
+
+class Removals(Base):
+    """Where a row of leads or activities was, before it was deleted, or went to another lead or tenant.
+
+    Triggers write it, and an incremental extraction reads what was added since the last. touch_id: null where it was
+    the lead itself. row_xid: the transaction that did it.
+    """
+
+    __tablename__ = "removals"
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)  # no foreign key: a tenant's rows may outlive it
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    lead_id: Mapped[UUID]
+    touch_id: Mapped[UUID | None]
+    removed_at: Mapped[Now]
+    row_xid: Mapped[int] = mapped_column(
+        FullTransactionId(), server_default=func.pg_current_xact_id(), server_onupdate=FetchedValue(), index=True
     )
 
 

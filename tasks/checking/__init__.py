@@ -2,7 +2,9 @@
 
 rules      what each defect looks like in a row, as Polars expressions
 marks      every row of a tenant group with its defects: the one pass
-groups     counts per tenant, cleaned files, the first dropped rows
+rows       some slices of a group: counts per tenant, cleaned files, the first dropped rows
+parts      which slices an earlier run has checked already
+groups     the quality table of a group's tenants
 volumes    how many rows each tenant had in the run before
 verdict    the Great Expectations suite decides over the counts of all tenants
 documents  Data Docs and the reference page of defects

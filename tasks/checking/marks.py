@@ -49,10 +49,14 @@ class Marks:
     touches: pl.DataFrame
 
 
-def mark(manifest: Manifest, group: int, known: pl.Series) -> Marks:
-    """Mark a tenant group's leads and touches. known: hashes (TENANT) of the tenants that there are."""
+def mark(everything: Manifest, manifest: Manifest, group: int, known: pl.Series) -> Marks:
+    """Mark a tenant group's leads and touches, or some slices of it.
+
+    everything: all leads, among which a touch's may be another tenant's. known: hashes (TENANT) of the tenants that
+    there are.
+    """
     leads = _leads(manifest, group, known)
-    return Marks(leads, _touches(manifest, group, known, leads))
+    return Marks(leads, _touches(everything, manifest, group, known, leads))
 
 
 def _leads(manifest: Manifest, group: int, known: pl.Series) -> pl.DataFrame:
@@ -63,7 +67,9 @@ def _leads(manifest: Manifest, group: int, known: pl.Series) -> pl.DataFrame:
     return _concluded(rows, "leads")
 
 
-def _touches(manifest: Manifest, group: int, known: pl.Series, leads: pl.DataFrame) -> pl.DataFrame:
+def _touches(
+    everything: Manifest, manifest: Manifest, group: int, known: pl.Series, leads: pl.DataFrame
+) -> pl.DataFrame:
     rows = _read(
         manifest,
         "touches",
@@ -77,7 +83,7 @@ def _touches(manifest: Manifest, group: int, known: pl.Series, leads: pl.DataFra
     )
     rows = rows.join(_by_id(leads), on="lead", how="left", maintain_order="left")
     lost = pl.col("counted") & (pl.col("lead_dropped").is_null() | pl.col("leadless"))
-    foreign = _of_other_tenants(manifest, rows.filter(lost & ~pl.col("leadless")))
+    foreign = _of_other_tenants(everything, rows.filter(lost & ~pl.col("leadless")))
     elsewhere = (pl.col("lead") ^ pl.col("tenant")).is_in(foreign.implode())
     judged = pl.col("counted") & ~pl.col("lead_dropped").fill_null(True)
     converted = pl.col("converted_at")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 from pathlib import Path
@@ -24,7 +24,8 @@ from settings import Settings
 from store import lake
 from store.lake import Manifest
 from tasks.checking import suite
-from tasks.checking.groups import LISTED, GroupCheck
+from tasks.checking.groups import GroupCheck
+from tasks.checking.rows import LISTED
 
 GE_SETTINGS = {"GX_ANALYTICS_ENABLED": "false"}  # it would ask a vendor's host on every context
 
@@ -60,11 +61,10 @@ def conclude(settings: Settings, manifest: Manifest, checks: Iterable[GroupCheck
     Raises SettingsError where the suite cannot be evaluated as it stands.
     """
     done = sorted(checks, key=lambda check: check.group)
-    quality = pl.concat([check.quality for check in done]).sort("tenant_id")
+    checked, quality = merged(manifest, done)
     listing = pl.concat([check.listing for check in done]).group_by("defect", maintain_order=True).head(LISTED)
     path = suite.path_of(settings)
     failures = sorted(_failures(quality, path), key=lambda failure: failure.order)
-    checked = replace(manifest.with_files(file for check in done for file in check.files), checked=True)
     lake.write_table(manifest.root, _table("quality", manifest), quality)
     lake.write_table(manifest.root, _table("dropped", manifest), listing)
     lake.write(checked)
@@ -77,6 +77,15 @@ def conclude(settings: Settings, manifest: Manifest, checks: Iterable[GroupCheck
         _table("dropped", manifest),
         path,
     )
+
+
+def merged(manifest: Manifest, checks: Sequence[GroupCheck]) -> tuple[Manifest, pl.DataFrame]:
+    """The run's manifest without the rows that were dropped, and the quality table of all tenants."""
+    checked = replace(manifest.with_files(file for check in checks for file in check.files), checked=True)
+    if checked.increment is not None:
+        parts = (part for check in checks for part in check.parts)
+        checked = replace(checked, increment=checked.increment.with_parts(parts))
+    return checked, pl.concat([check.quality for check in checks]).sort("tenant_id")
 
 
 def _table(name: str, manifest: Manifest) -> str:

@@ -70,7 +70,7 @@ def test_types_are_those_of_the_learners() -> None:
 def test_an_order_asks_for_what_a_run_takes() -> None:
     """The API may not import the flow's request: this holds the two together."""
     assert set(LearnOrder.model_fields) == set(LearningRequest.model_fields)
-    sent = {"tenants": ["x"], "as_of": "2026-03-01T02:00:00Z", "dry_run": True, "learners": ["who"]}
+    sent = {"tenants": ["x"], "as_of": "2026-03-01T02:00:00Z", "dry_run": True, "full": True, "learners": ["who"]}
     order = LearnOrder.model_validate(sent).model_dump(mode="json", exclude_unset=True)
     assert LearningRequest.model_validate(order).model_dump(mode="json") == sent
 

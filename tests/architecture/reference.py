@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import typer
 from pydantic.fields import FieldInfo
@@ -102,6 +102,8 @@ def _range(field: FieldInfo) -> str:
     high = next((item.le for item in field.metadata if hasattr(item, "le")), None)
     if low is not None and high is not None:
         return f"{low} to {high}"
+    if get_origin(field.annotation) is Literal:
+        return " or ".join(f"`{word}`" for word in get_args(field.annotation))
     kinds = {"SecretStr": "text, kept out of every message", "Path": "path", "str": "text", "int": "whole number"}
     return next(word for kind, word in kinds.items() if kind in str(field.annotation))
 

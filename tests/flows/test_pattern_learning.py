@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import polars as pl
@@ -15,7 +16,7 @@ from contracts.refusal import Reason
 from contracts.runs import State
 from engines import who
 from reports.records import ReportInput
-from store import book, ledger, loading, priors, quarantine, verdicts
+from store import book, lake, ledger, loading, priors, quarantine, verdicts
 from tasks.run import FLOW
 from tests.flows.conftest import AS_OF, Agency
 
@@ -112,6 +113,29 @@ def test_the_future_changes_no_byte(agency: Agency, later: pl.DataFrame) -> None
     after = agency.learn()
     assert payloads(after) == payloads(before)
     assert {learner for _, learner in payloads(before)} == set(LEARNERS)
+
+
+def test_a_run_begins_from_the_run_before_and_from_none_that_is_damaged(agency: Agency) -> None:
+    def counted() -> tuple[dict[str, int], int, str]:
+        """Rows, how many slices' files are new, and why they are."""
+        record = agency.learn(as_of=None, dry_run=True)
+        found = lake.latest(agency.settings.lake_url).increment
+        assert found is not None
+        anew = [file for file in found.raw if str(record.report.run_id) in file.path]
+        return record.report.rows, len(anew), found.because
+
+    rows, arranged, because = counted()
+    assert because == "no earlier run left anything to begin from"
+    loading.load_leads(agency.engine, agency.world.leads.head(1).with_columns(title=pl.lit("queen")))
+    assert counted() == (rows, 2, "")  # the lead's own slice: its leads and its touches
+
+    damaged = lake.latest(agency.settings.lake_url).increment
+    assert damaged is not None
+    (Path(agency.settings.lake_url) / damaged.raw[0].path).unlink()
+    loading.load_leads(agency.engine, agency.world.leads.with_columns(title=pl.lit("king")))
+    again = counted()
+    assert again[:2] == (rows, arranged)
+    assert again[2].startswith("a file of the lake is missing")
 
 
 def test_a_poisoned_tenant_is_left_out_and_keeps_its_pattern(agency: Agency) -> None:

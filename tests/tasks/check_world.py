@@ -14,7 +14,7 @@ from contracts.outcomes import CHANNELS, COMPONENTS, EXTRACTS, STATUSES
 from contracts.runs import group_of
 from store import lake
 from store.lake import Manifest, Watermark
-from tasks.checking.groups import _batches
+from store.partition import batches_of
 
 NOW = datetime(2026, 10, 1, tzinfo=UTC)
 GROUPS = 2
@@ -96,7 +96,7 @@ def into_lake(rows: World, root: Path, now: datetime = NOW, run: int = 1) -> Man
         for group in range(GROUPS):
             part = table.filter(pl.Series([g == group for g in groups], dtype=pl.Boolean))
             if part.height:
-                files.append(lake.rewrite(manifest, extract, group, "0", _batches(part, extract)))
+                files.append(lake.rewrite(manifest, extract, group, "0", batches_of(part, EXTRACTS[extract])))
     manifest = manifest.with_files(files)
     lake.write(manifest)
     return manifest
