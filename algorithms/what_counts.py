@@ -18,6 +18,7 @@ import numpy as np
 import polars as pl
 
 from algorithms.content import headline_features
+from algorithms.later import newly_counted
 from algorithms.templates import TEMPLATES
 from contracts.outcomes import CHANNELS, CONTENT_FEATURES, HEADLINE_FEATURES
 
@@ -72,6 +73,14 @@ def merge_summaries(summaries: Sequence[pl.DataFrame]) -> pl.DataFrame:
     keys = [name for name in SUMMARY if name not in ("n", "s")]
     counted = rows.filter(pl.col("part") != "templates").group_by(keys).agg(pl.col("n", "s").sum())
     return _in_order(pl.concat([counted, _earliest(rows)], how="diagonal"))
+
+
+def counted_since(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+    """SUMMARY of the touches that `after` counts and `before` does not, with all templates, and without tests."""
+    earlier, later = (frame.filter(pl.col("part") == "touches") for frame in (before, after))
+    keys = [name for name in SUMMARY if name not in ("n", "s")]
+    new = newly_counted(earlier, later, keys)
+    return _in_order(pl.concat([new, after.filter(pl.col("part") == "templates")]))
 
 
 def _count_touches(exposures: pl.LazyFrame) -> pl.DataFrame:

@@ -65,7 +65,7 @@ def check(run: Run, manifest: Manifest) -> Checked:
         last = volumes.last_volumes(run.settings, manifest)
         futures = [check_group.submit(whole(manifest), group, whole(last)) for group in run.groups]
         result = conclude.submit(whole(run), whole(manifest), whole([future.result() for future in futures])).result()
-        checked = _select(run, result)
+        checked = select(run, result)
         for left_out in checked.quarantined:
             log.warning("%s is quarantined: %s", left_out.tenant, left_out.reason)
         if not run.dry_run:
@@ -85,7 +85,8 @@ def conclude(run: Run, manifest: Manifest, checks: list[GroupCheck]) -> CheckRes
     return verdict.conclude(run.settings, manifest, checks)
 
 
-def _select(run: Run, result: CheckResult) -> Checked:
+def select(run: Run, result: CheckResult) -> Checked:
+    """Who of the run's tenants passed, and who was left out."""
     tenants = {
         UUID(bytes=row["tenant_id"]): Known(row["name"], row["shares_priors"])
         for row in groups.read_tenants(result.manifest).iter_rows(named=True)

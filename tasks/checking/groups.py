@@ -182,7 +182,7 @@ def _rewritten(
                 pl.when(mask[part]).then(value).otherwise(pl.col(column)).alias(column)
                 for column, mask, value in repairs
             )
-            yield from _batches(frame.filter(~rows["dropped"][part]), extract)
+            yield from batches(frame.filter(~rows["dropped"][part]), extract)
             begin += batch.num_rows
 
     file = lake.rewrite(manifest, extract, group, "clean", cleaned())
@@ -225,8 +225,8 @@ def _listing(frame: pl.DataFrame, extract: str, code: str, positions: pl.Series,
     )
 
 
-def _batches(frame: pl.DataFrame, extract: str) -> list[pa.RecordBatch]:
+def batches(frame: pl.DataFrame, extract: str) -> list[pa.RecordBatch]:
     """Back to the lake's Arrow types."""
     schema = lake.arrow_schema(EXTRACTS[extract])
-    batches: list[pa.RecordBatch] = frame.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(schema).to_batches()
-    return batches
+    made: list[pa.RecordBatch] = frame.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(schema).to_batches()
+    return made
