@@ -125,7 +125,8 @@ def _facts_of_leads(leads: pl.LazyFrame) -> list[pl.LazyFrame]:
         _facts(leads.filter(converted), "converted_at", "lead_id", "converted_at", "status", after="created_at"),
     ]
     if scored:
-        facts.append(_facts(leads, "scored_at", "lead_id", *scored, after="created_at"))
+        told = leads.filter(pl.any_horizontal(pl.col(name).is_not_null() for name in scored))
+        facts.append(_facts(told, "scored_at", "lead_id", *scored, after="created_at"))
     return facts
 
 
