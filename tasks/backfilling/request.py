@@ -72,9 +72,7 @@ def read(given: BackfillRequest | Mapping[str, Any]) -> BackfillRequest:
         return BackfillRequest.model_validate(dict(given))
     except ValidationError as error:
         faults = "; ".join(_fault(dict(fault)) for fault in error.errors())
-        raise UserError(
-            f"this backfill cannot be started: {faults}", do="Correct the form and start it again"
-        ) from None
+        raise UserError(f"this backfill cannot be started: {faults}", do="Correct it and start it again") from None
 
 
 def _fault(fault: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from uuid import UUID
@@ -21,7 +22,7 @@ TENANTS = [UUID(int=1).bytes, UUID(int=2).bytes]
 Frames = dict[str, pl.DataFrame]
 
 
-def fitted(name: str, rows: list[dict[str, object]]) -> pl.DataFrame:
+def fitted(name: str, rows: Sequence[Mapping[str, object]]) -> pl.DataFrame:
     """Rows with all columns of an extract; those that are not given are null."""
     schema = pl.DataFrame(pl.from_arrow(arrow_schema(EXTRACTS[name]).empty_table())).schema
     return pl.DataFrame([{column: row.get(column) for column in schema} for row in rows], schema=schema)

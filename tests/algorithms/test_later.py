@@ -89,10 +89,9 @@ def test_what_is_new_is_what_a_summary_of_the_new_touches_alone_holds(learner: L
         assert what_counts.counted_since(before, after).equals(what_counts.merge_summaries([alone, alone.clear()]))
         return
     keys = how_counts.KEYS if learner is HOW else when_counts.KEYS
-    counted = [frame.filter(pl.col("question").cast(pl.String) != "reach") for frame in (before, after, alone)]
     if learner is HOW:  # its paths are told, and never followed
-        counted = [frame.filter(pl.col("question") == "touches") for frame in counted]
-    assert newly_counted(*counted[:2], keys).equals(counted[2].sort(keys))
+        before, after, alone = (frame.filter(pl.col("question") == "touches") for frame in (before, after, alone))
+    assert newly_counted(before, after, keys).equals(alone.sort(keys))
 
 
 @pytest.mark.parametrize(("learner", "make"), CASES, ids=IDS)
