@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
-from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture
 
 from contracts.backfill import Plan
@@ -44,7 +44,7 @@ def _walk(backfill: Backfill, history: Manifest, plan: Plan) -> list[Step]:
     heads: Heads = {name: {} for name in plan.begins}
     before: Prepared | None = None
     fresh: list[Step] = []
-    progress = _Progress(end - plan.first)
+    bar = _bar()
     for place in range(begin, end):
         for ahead in range(place, min(place + backfill.at_once, end)):
             if ahead not in waiting:
@@ -58,7 +58,7 @@ def _walk(backfill: Backfill, history: Manifest, plan: Plan) -> list[Step]:
                 )
                 heads, steps = verdicts.result()
                 fresh += steps
-                progress.tell(place - plan.first + 1, plan, place)
+                _tell(bar, place - plan.first + 1, end - plan.first, plan.moments[place])
         except Exception as error:
             _failed(backfill, plan, place, error)
             raise
@@ -129,19 +129,14 @@ def _told(step: Step, plan: Plan) -> Walked:
     )
 
 
-class _Progress:
-    """How far the backfill is: a line of the run's log a step, and a bar among the artifacts of a run in the UI."""
-
-    def __init__(self, steps: int) -> None:
-        self.steps = steps
-        bar = create_progress_artifact(0.0, key=PROGRESS, description="Steps done") if _in_flow() else None
-        self.bar = bar if isinstance(bar, UUID) else None
-
-    def tell(self, done: int, plan: Plan, place: int) -> None:
-        log.info("Step %s of %s is done: %s", done, self.steps, f"{plan.moments[place]:%Y-%m-%d}")
-        if self.bar:
-            update_progress_artifact(self.bar, round(100.0 * done / self.steps, 1))
+def _bar() -> UUID | None:
+    """A bar among the artifacts of the run in the UI."""
+    bar = create_progress_artifact(0.0, key=PROGRESS, description="Steps done")
+    return bar if isinstance(bar, UUID) else None
 
 
-def _in_flow() -> bool:
-    return FlowRunContext.get() is not None
+def _tell(bar: UUID | None, done: int, steps: int, moment: datetime) -> None:
+    """How far the backfill is: a line of the run's log, and the bar."""
+    log.info("Step %s of %s is done: %s", done, steps, f"{moment:%Y-%m-%d}")
+    if bar:
+        update_progress_artifact(bar, round(100.0 * done / steps, 1))
