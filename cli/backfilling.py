@@ -18,9 +18,11 @@ Asked = Mapping[str, Any]
 
 def plan(asked: Asked) -> Plan:
     """What the backfill would run; extracts what is known, and writes nothing."""
+    from adapters import prefect_environment
     from cli.opening import open_store
 
     loaded = settings_module.load()
+    prefect_environment.apply(loaded)  # before its import: no server is asked, and its own log lines stay away
     with progress("Opening the store …") as log:
         open_store(loaded)
         log.info("Opening the run …")
