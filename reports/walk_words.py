@@ -39,8 +39,12 @@ def gain(claim: Claim, value: float) -> str:
 
 
 def gain_between(claim: Claim, interval: Interval) -> str:
-    """`+12 % (−3 to +29 %)`."""
-    return f"{gain(claim, interval.value)} ({gain(claim, interval.low)} to {gain(claim, interval.high)})"
+    """`+12 % (−3 % to +29 %)`; of WHO `+0.021 (+0.004 to +0.038) AUC`."""
+    if claim.learner == WHO:
+        value, low, high = (words.signed(number) for number in (interval.value, interval.low, interval.high))
+        return f"{value} ({low} to {high}) AUC"
+    value, low, high = (words.change(number) for number in (interval.value, interval.low, interval.high))
+    return f"{value} ({low} to {high})"
 
 
 def more(interval: Interval) -> str:
