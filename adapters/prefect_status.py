@@ -22,7 +22,8 @@ from contracts.errors import ServerError
 
 @dataclass(frozen=True, slots=True)
 class DeploymentStatus:
-    """One deployment. schedule: in words or as cron; empty where none is active. Times are UTC, None where unknown.
+    """One deployment. schedule: in words or as cron; empty where none is active, `by hand` where
+    there is none. Times are UTC, None where unknown.
 
     next_run: None for some seconds after the registration too, until the server has planned ahead.
     last_state: Completed, Failed, Crashed, Running …; empty before the first run.
@@ -100,7 +101,9 @@ def _status(api_url: str, row: dict[str, Any]) -> DeploymentStatus:
     return DeploymentStatus(
         name=f"{flow}/{row['name']}",
         id=row["id"],
-        schedule=", ".join(_words(item["schedule"]) for item in row["schedules"] if item["active"]),
+        schedule=", ".join(_words(item["schedule"]) for item in row["schedules"] if item["active"])
+        if row["schedules"]
+        else "by hand",
         next_run=_time(coming.get("expected_start_time")),
         last_run=_time(begun.get("start_time")),
         last_state=begun.get("state_name") or "",

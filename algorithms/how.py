@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache, partial
 from itertools import islice
 from uuid import UUID
@@ -18,6 +18,7 @@ from uuid import UUID
 import numpy as np
 import polars as pl
 
+from algorithms import how_later
 from algorithms.attribution import credit
 from algorithms.evidence import (
     MIN_PATTERNS,
@@ -53,6 +54,7 @@ from contracts.how import Sequence as ChannelSequence
 from contracts.learning import Evidence, Finding, Incumbent, Learner, LearningContext, Payload, Prior, Verdict
 from contracts.levels import Comparison
 from contracts.refusal import Reason, Refusal
+from contracts.walk_forward import InForce, Later
 
 NAME = "how"
 
@@ -150,6 +152,13 @@ def judge(
 def read_comparisons(payload: Payload) -> tuple[Comparison, ...]:
     """What engines act on; raises InvalidPatternError."""
     return HowPattern.from_payload(payload).comparisons
+
+
+def follow(
+    config: HowConfig, in_force: Mapping[UUID, InForce], before: pl.DataFrame, after: pl.DataFrame, since: datetime
+) -> dict[UUID, Later]:
+    """What patterns met in the touches counted between two summaries."""
+    return how_later.follow(config.evidence, in_force, before, after)
 
 
 def explain(payload: Payload) -> str:
@@ -268,6 +277,7 @@ def learner(config: HowConfig) -> Learner:
         learn=partial(learn, config),
         judge=partial(judge, config),
         explain=explain,
+        follow=partial(follow, config),
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache, partial
 from typing import Any
 from uuid import UUID
@@ -19,10 +19,11 @@ import polars as pl
 
 from algorithms.evidence import MIN_PATTERNS, Compared, learn_p_real
 from algorithms.exposures import BLOCK_DAYS, FIRST_MONDAY
+from algorithms.later import met
 from algorithms.level_gate import LevelGateConfig, described, judge_levels
 from algorithms.spoken import recommended
 from algorithms.threads import one_thread
-from algorithms.what_counts import merge_summaries, summarise_messages
+from algorithms.what_counts import counted_since, merge_summaries, summarise_messages
 from algorithms.what_levels import Messages, split_poor
 from algorithms.what_marks import WORD, Learned, MarksConfig, learn_marks
 from algorithms.what_questions import Asked, QuestionsConfig, Result, answers, together, weighed
@@ -30,6 +31,7 @@ from contracts.canonical import content_hash, rounded
 from contracts.learning import Evidence, Finding, Incumbent, Learner, LearningContext, Payload, Prior, Verdict
 from contracts.levels import Comparison
 from contracts.refusal import Reason, Refusal
+from contracts.walk_forward import InForce, Later
 from contracts.what import WhatPattern
 
 NAME = "what"
@@ -102,6 +104,21 @@ def judge(
 def read_comparisons(payload: Payload) -> tuple[Comparison, ...]:
     """What engines act on; raises InvalidPatternError."""
     return WhatPattern.from_payload(payload).comparisons
+
+
+def follow(
+    config: WhatConfig, in_force: Mapping[UUID, InForce], before: pl.DataFrame, after: pl.DataFrame, since: datetime
+) -> dict[UUID, Later]:
+    """What claims about touches met in those counted between two summaries; tests are over, and meet nothing."""
+    found = {}
+    with one_thread():
+        for some in together(config.questions, counted_since(before, after)):
+            for one in some:
+                held = in_force.get(one.tenant.tenant_id)
+                if held is not None:
+                    claims = met(read_comparisons(held.payload), one.features)
+                    found[one.tenant.tenant_id] = Later(held.version, claims)
+    return found
 
 
 def explain(payload: Payload) -> str:
@@ -205,6 +222,7 @@ def learner(config: WhatConfig) -> Learner:
         learn=partial(learn, config),
         judge=partial(judge, config),
         explain=explain,
+        follow=partial(follow, config),
     )
 
 

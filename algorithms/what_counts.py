@@ -19,6 +19,7 @@ import polars as pl
 
 from algorithms.additive import added_up
 from algorithms.content import headline_features
+from algorithms.later import newly_counted
 from algorithms.templates import TEMPLATES
 from contracts.outcomes import CHANNELS, CONTENT_FEATURES, HEADLINE_FEATURES
 
@@ -73,6 +74,14 @@ def merge_summaries(summaries: Sequence[pl.DataFrame]) -> pl.DataFrame:
     by_part = [rows.filter(pl.col("part") == part) for part in PARTS]
     touches, tests = (added_up([by_part[place]], (*_KEYS, "shares_priors"), ("n", "s")) for place in (0, 2))
     return pl.concat([touches, _in_order(_earliest(by_part[1])), tests])
+
+
+def counted_since(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+    """SUMMARY of the touches that `after` counts and `before` does not, with all templates, and without tests."""
+    earlier, later = (frame.filter(pl.col("part") == "touches") for frame in (before, after))
+    keys = [name for name in SUMMARY if name not in ("n", "s")]
+    new = newly_counted(earlier, later, keys)
+    return _in_order(pl.concat([new, after.filter(pl.col("part") == "templates")]))
 
 
 def _count_touches(exposures: pl.LazyFrame) -> pl.DataFrame:

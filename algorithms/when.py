@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache, partial
 from itertools import islice
 from operator import attrgetter
@@ -25,22 +25,25 @@ from algorithms.evidence import (
     EvidenceConfig,
     LevelCounts,
     compare,
+    gather,
     kernels,
     learn_p_real,
     log_bayes_factors,
 )
 from algorithms.evidence.kernels import Kernel
 from algorithms.exposures import BLOCK_DAYS, FIRST_MONDAY
+from algorithms.later import met, newly_counted
 from algorithms.level_gate import LevelGateConfig, described, judge_levels
 from algorithms.spoken import recommended
 from algorithms.threads import one_thread
-from algorithms.when_counts import merge_summaries, summarise_exposures
+from algorithms.when_counts import KEYS, merge_summaries, summarise_exposures
 from algorithms.when_levels import TenantCounts, split_poor, tenants
 from algorithms.when_yield import touch_yields
 from contracts.canonical import content_hash, rounded
 from contracts.learning import Evidence, Finding, Incumbent, Learner, LearningContext, Payload, Prior, Verdict
 from contracts.levels import Comparison
 from contracts.refusal import Reason, Refusal
+from contracts.walk_forward import InForce, Later
 from contracts.when import WhenPattern, hour_of_week
 
 NAME = "when"
@@ -155,6 +158,23 @@ def judge(
 def read_comparisons(payload: Payload) -> tuple[Comparison, ...]:
     """What engines act on; raises InvalidPatternError."""
     return WhenPattern.from_payload(payload).comparisons
+
+
+def follow(
+    config: WhenConfig, in_force: Mapping[UUID, InForce], before: pl.DataFrame, after: pl.DataFrame, since: datetime
+) -> dict[UUID, Later]:
+    """What patterns met in the touches counted between two summaries."""
+    found = {}
+    for tenant in tenants(newly_counted(before, after, KEYS)):
+        held = in_force.get(tenant.tenant_id)
+        if held is None:
+            continue
+        asked = {question.name: (question, question.counts(tenant)) for question in QUESTIONS}
+        statistics = {
+            name: gather([counts], question.evidence(config))[0] for name, (question, counts) in asked.items() if counts
+        }
+        found[tenant.tenant_id] = Later(held.version, met(read_comparisons(held.payload), statistics))
+    return found
 
 
 def explain(payload: Payload) -> str:
@@ -279,6 +299,7 @@ def learner(config: WhenConfig) -> Learner:
         learn=partial(learn, config),
         judge=partial(judge, config),
         explain=explain,
+        follow=partial(follow, config),
     )
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from algorithms import simplex_logit
+from algorithms import simplex_logit, who_later
 from algorithms.auc import Z90, AucDifference, lift
 from algorithms.calibration import bins, recalibrate
 from algorithms.ceiling import ceiling_auc
@@ -43,6 +43,7 @@ from contracts.learning import (
 )
 from contracts.outcomes import DEFAULT_WEIGHTS
 from contracts.refusal import Reason, Refusal
+from contracts.walk_forward import InForce, Later
 from contracts.who import Level, WhoPattern
 
 NAME = "who"
@@ -213,6 +214,13 @@ def rule(
     )
 
 
+def follow(
+    config: WhoConfig, in_force: Mapping[UUID, InForce], before: pl.DataFrame, after: pl.DataFrame, since: datetime
+) -> dict[UUID, Later]:
+    """What weights met in leads whose outcome became known after `since`, beside the defaults."""
+    return who_later.follow(in_force, after, since, config.lift_share)
+
+
 def explain(payload: Payload) -> str:
     """`authority 41 %, timing 25 %, … · title cfo 21 % (+)`: weights, largest first, then levels that stand out."""
     pattern = WhoPattern.from_payload(payload)
@@ -352,6 +360,7 @@ def learner(config: WhoConfig) -> Learner:
         learn=partial(learn, config),
         judge=partial(judge, config),
         explain=explain,
+        follow=partial(follow, config),
     )
 
 

@@ -87,7 +87,7 @@ async def learn(
 async def backfill(service: Asked, token: Admin, response: Response, tenant: TenantPath, key: Key = None) -> StartedRun:
     """Start a backfill, which learns a tenant's history anew. 503 where there is no such deployment. Role: admin."""
     identity = await _existing(service, token, tenant)
-    parameters = {"request": {"tenant": str(identity)}}
+    parameters = {"request": {"tenants": [str(identity)]}}
     return await _start(service, token, response, BACKFILL, parameters, [identity], key)
 
 

@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from cli import agents, api, data, demo, learning, opening, operate, patterns, plan, pruning, tenants, tokens
+from cli import agents, api, backfill, data, demo, learning, opening, operate, patterns, plan, pruning, tenants, tokens
 from contracts.errors import UserError
 
 app = typer.Typer(
@@ -39,6 +39,7 @@ app.command("import", rich_help_panel=START)(data.import_file)
 app.command("doctor", rich_help_panel=START)(operate.doctor)
 app.command("check", rich_help_panel=LEARN)(data.check)
 app.command("learn", rich_help_panel=LEARN)(learning.learn)
+app.command("backfill", rich_help_panel=LEARN)(backfill.backfill)
 app.command("score", rich_help_panel=LEARN)(learning.score)
 app.command("plan", rich_help_panel=ACT)(plan.plan)
 app.add_typer(agents.app, name="design", rich_help_panel=ACT)

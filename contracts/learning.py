@@ -15,6 +15,8 @@ from contracts.refusal import Reason, Refusal
 if TYPE_CHECKING:
     import polars as pl
 
+    from contracts.walk_forward import InForce, Later
+
 Payload = Mapping[str, Any]
 
 
@@ -154,6 +156,8 @@ class Learner:
     learn: a merged summary → per tenant a finding or a refusal, for all of its tenants at once.
     judge: summary, findings and incumbents → per tenant a verdict.
     explain: payload → what it says, in a few readable words (for tables and `patterns show`).
+    follow: patterns in force at a moment, the merged summaries of then and of later, and that moment → per tenant what
+    the patterns met in between; None where nothing can be said.
     """
 
     name: str
@@ -169,6 +173,7 @@ class Learner:
         Mapping[UUID, Verdict],
     ]
     explain: Callable[[Payload], str]
+    follow: Callable[[Mapping[UUID, InForce], pl.DataFrame, pl.DataFrame, datetime], Mapping[UUID, Later]] | None = None
 
     def population(self, summary: pl.DataFrame, context: LearningContext) -> Prior | Refusal:
         """The prior that all tenants of one merged summary teach."""

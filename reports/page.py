@@ -81,7 +81,7 @@ def html(record: ReportInput) -> str:
     """The whole page as one string of HTML, with its style and its pictures inside."""
     comparison, claims = truth.compare(record), truth.claims(record)
     return (
-        _environment()
+        environment()
         .get_template("page.html.j2")
         .render(
             record=record,
@@ -102,7 +102,7 @@ def html(record: ReportInput) -> str:
             evidence=_evidence(record),
             quality=_quality(record),
             run_sections=_run_sections(record),
-            inline=_numbered_svg(),
+            inline=numbered_svg(),
         )
     )
 
@@ -118,7 +118,8 @@ def _asks_levels(record: ReportInput) -> bool:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates of all pages."""
     return Environment(
         loader=PackageLoader("reports"),
         autoescape=True,
@@ -128,7 +129,7 @@ def _environment() -> Environment:
     )
 
 
-def _numbered_svg() -> Callable[[Figure], str]:
+def numbered_svg() -> Callable[[Figure], str]:
     """Draws a figure; each gets ids of its own, since all share one page."""
     seen = 0
 

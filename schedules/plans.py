@@ -12,7 +12,7 @@ class Plan:
     """One deployment of one flow.
 
     entrypoint: as `module:function`, so that a run imports the flow under the same name as everybody else.
-    cron, time_zone: five fields as in crontab, on the clock of that zone.
+    cron, time_zone: five fields as in crontab, on the clock of that zone; None: only when somebody starts it.
     why: for the person who meets it in the UI and wonders.
     parameters: what a scheduled run is given, and what the form in the UI shows first; else the flow's own defaults.
     at_once: how many runs of it may be at work together; a further one waits for its turn.
@@ -22,7 +22,7 @@ class Plan:
     flow: str
     name: str
     entrypoint: str
-    cron: str
+    cron: str | None
     why: str
     time_zone: str = "UTC"
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -56,4 +56,18 @@ PRUNE_WEEKLY = Plan(
     tags=("operating", "weekly"),
 )
 
-PLANS = (PATTERN_LEARNING_WEEKLY, PRUNE_WEEKLY)
+PATTERN_BACKFILL_MANUAL = Plan(
+    flow="pattern-backfill",
+    name="manual",
+    entrypoint="flows.pattern_backfill:pattern_backfill",
+    cron=None,
+    why=(
+        "By hand, when somebody asks what would have been learned: learns as of every step from From to To, each from "
+        "what was known then, and reports how its patterns fared afterwards. Only steps that are missing or stale "
+        "run; started again after a stop, it goes on where it was. No live pattern is touched unless you ask for it."
+    ),
+    tags=("learning", "backfill"),
+)
+
+
+PLANS = (PATTERN_LEARNING_WEEKLY, PATTERN_BACKFILL_MANUAL, PRUNE_WEEKLY)

@@ -41,11 +41,7 @@ def _deployment(plan: Plan) -> str:
   description: {json.dumps(plan.why)}
   tags: {json.dumps(list(plan.tags))}
   parameters: {json.dumps(dict(plan.parameters))}
-  schedules:
-    - slug: {json.dumps(plan.name)}
-      cron: {json.dumps(plan.cron)}
-      timezone: {json.dumps(plan.time_zone)}
-      active: {json.dumps(plan.state == "active")}
+{_schedules(plan)}
   concurrency_limit:
     limit: {plan.at_once}
     collision_strategy: "ENQUEUE"
@@ -55,6 +51,17 @@ def _deployment(plan: Plan) -> str:
       env:
         LEARNBACK_HOME: "{{{{ $LEARNBACK_HOME }}}}"
 """
+
+
+def _schedules(plan: Plan) -> str:
+    if plan.cron is None:
+        return "  schedules: []  # by hand"
+    return f"""\
+  schedules:
+    - slug: {json.dumps(plan.name)}
+      cron: {json.dumps(plan.cron)}
+      timezone: {json.dumps(plan.time_zone)}
+      active: {json.dumps(plan.state == "active")}"""
 
 
 if __name__ == "__main__":

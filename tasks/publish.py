@@ -18,7 +18,7 @@ from tasks.connections import store
 from tasks.judge import Verdicts
 from tasks.learn import Findings, Said
 from tasks.passing import whole
-from tasks.run import FLOW, Run
+from tasks.run import Run
 from tasks.stages import stage
 
 VALID_FOR = timedelta(days=28)
@@ -84,12 +84,12 @@ def publish_learner(
         for tenant, verdict in final.items()
         if verdict.ruling is Ruling.HOLD and verdict.incumbent_healthy and versions[tenant] > 0
     }
-    moved = book.publish(engine, publications, run_id=run.id, as_of=run.as_of, actor=FLOW)
+    moved = book.publish(engine, publications, run_id=run.id, as_of=run.as_of, actor=run.flow)
     versions |= moved
     for publication in publications:
         if publication.tenant_id not in moved:
             final[publication.tenant_id] = _held(publication.verdict, Reason.HEAD_MOVED)
-    book.extend(engine, learner_name, healthy, actor=FLOW)
+    book.extend(engine, learner_name, healthy, actor=run.flow)
     book.record_verdicts(engine, learner_name, final, versions, run_id=run.id)
     return final, versions
 

@@ -39,6 +39,7 @@ class Run:
     now: the wall clock when the run began; rows dated later are impossible. as_of ≤ now: later rows are unknown.
     full: every row is read, whatever an earlier run has read.
     only: the tenants that were asked for; None means all, and only then are population priors relearned.
+    flow: in whose name heads are moved.
     seconds: stage → seconds, filled as stages end.
     """
 
@@ -51,6 +52,7 @@ class Run:
     learner_names: tuple[str, ...]
     code_version: str
     settings: Settings
+    flow: str = FLOW
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property

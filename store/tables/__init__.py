@@ -1,6 +1,7 @@
 """The declared schema, one file a domain. Migrations build it; a test holds the two together."""
 
 from store.tables.agents import Batches, BatchItems, CostEvents
+from store.tables.backfills import BackfillSteps
 from store.tables.base import SCHEMA, Base
 from store.tables.messages import MessageTests
 from store.tables.outreach import Decisions, Leads, Removals, ScoreVersions, Touches
@@ -10,7 +11,7 @@ from store.tables.runs import AuditLog, Quarantine, Runs, Slices
 from store.tables.tenants import Tenants
 from store.tables.tokens import ApiTokens
 
-REVISION = "increments"
+REVISION = "backfills"
 """The migration that this code needs; `learnback migrate` brings a database there."""
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "SCHEMA",
     "ApiTokens",
     "AuditLog",
+    "BackfillSteps",
     "Base",
     "BatchItems",
     "Batches",

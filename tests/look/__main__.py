@@ -48,7 +48,7 @@ class Look:
 def main() -> None:
     """Take every picture that can be taken, and print where it lies."""
     loaded = settings.load()
-    browser = _browser()
+    browser = find_browser()
     folder = loaded.root / "look"
     folder.mkdir(parents=True, exist_ok=True)
     looks = [*_report(loaded.reports_home / "latest.html", folder), *_prefect(loaded)]
@@ -58,7 +58,8 @@ def main() -> None:
         print(_shoot(browser, look, folder / f"{look.name}.png"))
 
 
-def _browser() -> str:
+def find_browser() -> str:
+    """Chromium under any of its names; raises UserError where there is none."""
     found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     if found is None:
         raise UserError(
