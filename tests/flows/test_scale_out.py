@@ -118,6 +118,7 @@ def _kill_at_work(dask: Dask, killed: list[str]) -> None:
         pids = client.run(os.getpid)
         address = next(address for address, pid in pids.items() if pid == worker.pid)
         while not killed:
+            time.sleep(0.01)
             killed += [key for key in client.processing()[address] if key.startswith("summarise_slice")]
         os.kill(worker.pid, signal.SIGKILL)
 
