@@ -9,10 +9,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Thread
+from threading import Event
+from typing import Any
 
 import pytest
 
@@ -94,13 +96,16 @@ def test_workers_find_the_same_bytes_also_when_one_is_killed(
         monkeypatch.setenv("LEARNBACK_RUNNER", dask.address)
         for _ in range(2):
             dask.add_worker(environment)
-        killed: list[str] = []
-        killer = Thread(target=_kill_at_work, args=(dask, killed))
-        killer.start()
-        by_workers = agency.learn()
-        killer.join()
+        with _client(dask) as client, ThreadPoolExecutor() as beside:
+            client.wait_for_workers(2, timeout=120)
+            ended = Event()
+            killed = beside.submit(_kill_at_work, dask.workers[0], client, ended)
+            try:
+                by_workers = agency.learn()
+            finally:
+                ended.set()
         assert dask.workers[0].poll() == -signal.SIGKILL
-        assert [task.partition("-")[0] for task in killed] == ["summarise_slice"]
+        assert [task.partition("-")[0] for task in killed.result()] == ["summarise_slice"]
         assert found(by_workers) == by_threads
         assert by_threads
         secret = agency.settings.database_url
@@ -108,18 +113,22 @@ def test_workers_find_the_same_bytes_also_when_one_is_killed(
         assert secret.get_secret_value() not in dask.log()
 
 
-def _kill_at_work(dask: Dask, killed: list[str]) -> None:
-    """SIGKILL to the first worker while it summarises; `killed` then names what it was at."""
+def _client(dask: Dask) -> Any:
     import distributed
 
-    worker = dask.workers[0]
-    with distributed.Client(f"tcp://127.0.0.1:{dask.port}", set_as_default=False, timeout=30) as client:
-        client.wait_for_workers(2, timeout=60)
-        pids = client.run(os.getpid)
-        address = next(address for address, pid in pids.items() if pid == worker.pid)
-        while not killed:
-            killed += [key for key in client.processing()[address] if key.startswith("summarise_slice")]
-        os.kill(worker.pid, signal.SIGKILL)
+    return distributed.Client(f"tcp://127.0.0.1:{dask.port}", set_as_default=False, timeout=60)
+
+
+def _kill_at_work(worker: subprocess.Popen[bytes], client: Any, ended: Event) -> list[str]:
+    """SIGKILL to the worker while it summarises; returns what it was at, nothing where it never was."""
+    pids = client.run(os.getpid)
+    address = next(address for address, pid in pids.items() if pid == worker.pid)
+    while not ended.wait(0.01):
+        at_work = [key for key in client.processing()[address] if key.startswith("summarise_slice")]
+        if at_work:
+            os.kill(worker.pid, signal.SIGKILL)
+            return at_work
+    return []
 
 
 def test_says_that_no_scheduler_answers(agency: Agency, monkeypatch: pytest.MonkeyPatch) -> None:
