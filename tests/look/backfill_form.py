@@ -102,7 +102,7 @@ def _make(browser: Browser, ui: str, api: str, deployment: str, visit: Visit, fo
     browser.script(SUBMIT)
     run = _ended(api, deployment, known)
     browser.open(f"{ui}/runs/flow-run/{run['id']}", until=run["name"])
-    time.sleep(3)  # the page asks for its log after it stands
+    browser.wait("document.body.innerText.includes('Beginning flow run')")  # the log comes after the page stands
     print(browser.picture(folder / f"run-{visit.name}.png"))
     said = run["state"]["message"] or ""
     if run["state"]["type"] != visit.ends or visit.says not in said:
