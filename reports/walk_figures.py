@@ -9,7 +9,7 @@ from typing import Any
 import altair as alt
 
 from reports import walk_words, words
-from reports.charts import LIGHT, ROW, WIDTH, Drawing, Figure, colours, data, reference_line, rows_axis
+from reports.charts import LIGHT, ROW, WIDTH, Drawing, Figure, colours, data, reference_line
 from reports.walk_forward import WHO, Claim, Kept, Period, Promise
 
 MOST_CLAIMS = 30
@@ -21,8 +21,17 @@ TALL = WIDTH - 60
 SAID, CAME = "claimed", "what came"
 SERIES = colours([SAID, CAME], ["default", "learned"])
 
-AS_ODDS = alt.Axis(labelExpr="format(exp(datum.value) - 1, '+.0%')", tickCount=6, grid=True)
+TICKS = (-0.9, -0.75, -0.5, -0.25, -0.1, 0.0, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 9.0)
+AS_ODDS = alt.Axis(
+    labelExpr="format(exp(datum.value) - 1, '+.0%')",
+    values=[math.log1p(tick) for tick in TICKS],
+    labelOverlap=True,
+    grid=True,
+)
 """Log-odds, written as changes of the odds."""
+
+NAMES = 330
+"""Most pixels of a claim's name beside its row."""
 
 
 def figures(
@@ -53,7 +62,9 @@ def beside(claims: Sequence[Claim]) -> Figure:
     title = "change of the odds of an outcome against the mix"
     x, low = (alt.X(f"{name}:Q", title=title, scale=scale, axis=AS_ODDS) for name in ("gain", "low"))
     base = alt.Chart(data(rows)).encode(
-        y=rows_axis("claim", order), yOffset=alt.YOffset("series:N", sort=[SAID, CAME]), color=_series()
+        y=alt.Y("claim:N", sort=order, title=None, axis=alt.Axis(labelLimit=NAMES, ticks=False, domain=False)),
+        yOffset=alt.YOffset("series:N", sort=[SAID, CAME]),
+        color=_series(),
     )
     bars = base.mark_rule(strokeWidth=2).encode(x=low, x2="high:Q")
     chart = alt.layer(reference_line(x, 0.0), bars, base.mark_point(filled=True, size=60, opacity=1).encode(x=x))
@@ -61,7 +72,7 @@ def beside(claims: Sequence[Claim]) -> Figure:
         f"{_row_name(claim)}: claimed {words.change(claim.said.value)}, came {words.change(claim.happened.value)}"
         for claim in most
     )
-    sized: Drawing = chart.properties(width=WIDE, height=1.3 * ROW * len(order))
+    sized: Drawing = chart.properties(width=2 * WIDTH, height=1.3 * ROW * len(order))
     return Figure("Every claim beside what came after it", f"Claimed and later gains: {said}.", sized)
 
 

@@ -10,6 +10,8 @@ from reports.walk_forward import WHO, Claim, Interval, Lifted, WalkReport, Worth
 HELD = {"yes": "held", "leans yes": "leans that way", "leans no": "leans the other way", "no": "did not hold"}
 """How the outcomes after a claim stand to it; without doubt where the 90 % interval leaves out zero."""
 
+MANY = {"leans that way": "lean that way", "leans the other way": "lean the other way"}
+
 
 def summary(report: WalkReport) -> str:
     """What ran, and what became of the claims."""
@@ -24,7 +26,7 @@ def claims_in_words(found: Sequence[Claim]) -> str:
     if not found:
         return "No claim has met later outcomes yet."
     counts = {word: sum(claim.held == held for claim in found) for held, word in HELD.items()}
-    parts = [f"{number} {word}" for word, number in counts.items() if number]
+    parts = [f"{number} {word if number == 1 else MANY.get(word, word)}" for word, number in counts.items() if number]
     return f"Of {words.plural(len(found), 'claim')} that met later outcomes, {words.listed(parts)}."
 
 

@@ -27,20 +27,22 @@ from tests.look.browser import Browser, opened
 WIDTH, HEIGHT = 1400, 1700
 PATIENCE = 600  # seconds until a run has ended: an import, an extraction and three steps on a busy machine
 
-FILL = """((text, kind, value) => {
-    const label = [...document.querySelectorAll('form label')].find(
-        each => each.innerText.trim().startsWith(text + ' (Optional)'));
-    const property = label.parentElement.parentElement;
-    const press = word => [...property.querySelectorAll('button')].find(each => each.innerText.trim() === word).click();
+FILL = """(async (text, kind, value) => {
+    const property = () => [...document.querySelectorAll('form label')].find(
+        each => each.innerText.trim().startsWith(text + ' (Optional)')).parentElement.parentElement;
+    const press = word => [...property().querySelectorAll('button')].find(
+        each => each.innerText.trim() === word).click();
     if (kind === 'date') press('date-time');
     if (kind === 'item') press('Add item');
-    return new Promise(done => setTimeout(() => {
-        const field = property.querySelector({date: 'input[type=date]', item: 'textarea', number: 'input'}[kind]);
-        const own = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field), 'value');
-        own.set.call(field, value);
-        for (const event of ['input', 'change', 'blur']) field.dispatchEvent(new Event(event, {bubbles: true}));
-        done(field.value);
-    }, 700));
+    const wanted = {date: 'input[type=date]', item: 'textarea', number: 'input'}[kind];
+    let field = null;
+    for (let tries = 0; tries < 100 && !(field = property().querySelector(wanted)); tries++)
+        await new Promise(done => setTimeout(done, 200));
+    if (!field) throw new Error('no field under ' + text + ': ' + property().outerHTML.slice(0, 600));
+    Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field), 'value').set.call(field, value);
+    for (const event of ['input', 'change', 'blur']) field.dispatchEvent(new Event(event, {bubbles: true}));
+    await new Promise(done => setTimeout(done, 300));
+    return field.value;
 })"""
 """Fills the field under a label, and returns what stands in it then."""
 
@@ -100,7 +102,7 @@ def _make(browser: Browser, ui: str, api: str, deployment: str, visit: Visit, fo
     browser.script(SUBMIT)
     run = _ended(api, deployment, known)
     browser.open(f"{ui}/runs/flow-run/{run['id']}", until=run["name"])
-    time.sleep(3)  # the page asks for its log after it stands
+    browser.wait("document.body.innerText.includes('Beginning flow run')")  # the log comes after the page stands
     print(browser.picture(folder / f"run-{visit.name}.png"))
     said = run["state"]["message"] or ""
     if run["state"]["type"] != visit.ends or visit.says not in said:
