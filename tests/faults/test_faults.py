@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -72,7 +73,7 @@ def test_a_full_disk_under_the_lake_is_a_sentence_and_leaves_no_file(agency: Set
 
 def test_a_full_disk_under_postgres_is_a_sentence_and_it_goes_on_after_it() -> None:
     """Loading is cut off whole; with space again, the same load goes through, and nothing is doubled."""
-    folder = Path(f"/tmp/learnback-full-{os.getpid()}")
+    folder = Path(tempfile.gettempdir()) / f"learnback-full-{os.getpid()}"
     with tmpfs(folder, 100 * 2**20):
         settings = load(home=folder, database_url=None)
         url = embedded.start(settings)
