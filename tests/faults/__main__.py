@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections import Counter
@@ -21,11 +22,14 @@ from tests.faults.world import house
 
 def main() -> None:
     asked = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the house is taken down
     command = COMMANDS[asked.command]
     print("Preparing an agency with one week behind it …", flush=True)
     with house() as made, command.ready(made):
         course = undisturbed(made, command.arguments)
-        print(f"Undisturbed: {course.entered:.1f} s to its entry in the ledger, {course.lasted:.1f} s of work")
+        print(
+            f"Undisturbed: {course.entered:.1f} s to its entry in the ledger, {course.lasted:.1f} s of work", flush=True
+        )
         trials = []
         for number, moment in enumerate(moments(asked.kills, command.victims, asked.seed), 1):
             begun = time.monotonic()
