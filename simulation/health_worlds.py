@@ -6,9 +6,9 @@ with an error, and get the better level more or less often by their quality: res
 
     P(outcome) = expit(intercept + .9 · quality + effect of the level + its drift in this block of eight weeks)
 
-How hard: at 30 conversions a week and a level that a fifth of touches use, three weeks hold 90 conversions, of which the
-level brought 20 (no effect), 30 (odds ratio 2) or 10 (½). A test that had those three weeks alone and was told the day
-would find the turn from "no effect" at 5 % in three worlds of four; it needs the claim itself to do better.
+How hard: at 30 conversions a week and a level that a fifth of touches use, three weeks hold 90 conversions, of which
+the level brings 18 (no effect), 30 (odds ratio 2) or 10 (½). A test at 5 % that was told the day of the turn would tell
+½ from "no effect" in three worlds of four; who looks every day and does not know the day needs the claim itself.
 """
 
 from __future__ import annotations
