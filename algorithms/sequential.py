@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln, logsumexp
+from scipy.special import gammaln
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -105,7 +105,7 @@ def log_likelihoods(cells: Cells, effects: Sequence[float]) -> Floats:
     )
     tilted = weight[:, None, :] + np.asarray(effects, np.float64)[:, None] * x
     own = np.take_along_axis(tilted, won[:, None, None], axis=2)[..., 0]
-    found: Floats = (own - logsumexp(tilted, axis=2))[place.ravel()]
+    found: Floats = (own - np.logaddexp.reduce(tilted, axis=2))[place.ravel()]
     return found
 
 
@@ -132,7 +132,7 @@ def turning(steps: Floats, week: Ints, weights: Sequence[float]) -> Floats:
         path = np.logaddexp(begun, fresh) + np.cumsum(steps[rows], axis=0)
         begun = path[-1]
         waiting = np.log1p(-_begin_until(now))
-        found[rows] = np.logaddexp(logsumexp(path + log_weights, axis=1), waiting)
+        found[rows] = np.logaddexp(np.logaddexp.reduce(path + log_weights, axis=1), waiting)
     return found
 
 

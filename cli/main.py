@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from cli import agents, api, data, demo, learning, opening, operate, patterns, plan, tenants, tokens
+from cli import agents, api, data, demo, health, learning, opening, operate, patterns, plan, tenants, tokens
 from contracts.errors import UserError
 
 app = typer.Typer(
@@ -44,6 +44,7 @@ app.command("plan", rich_help_panel=ACT)(plan.plan)
 app.add_typer(agents.app, name="design", rich_help_panel=ACT)
 app.add_typer(patterns.app, name="patterns", rich_help_panel=LOOK)
 app.add_typer(tenants.app, name="tenants", rich_help_panel=LOOK)
+app.command("health", rich_help_panel=LOOK)(health.health)
 app.command("report", rich_help_panel=LOOK)(learning.report)
 app.command("costs", rich_help_panel=LOOK)(agents.costs)
 app.command("sql", rich_help_panel=LOOK)(data.sql)

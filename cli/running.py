@@ -26,18 +26,21 @@ def learn(*, tenants: Sequence[str], as_of: datetime | None, dry_run: bool) -> L
     """Run `pattern-learning` here and now; the local server is found or started, so that the run is visible."""
     loaded = settings_module.load()
     with progress("Starting …") as log:
-        _prepare(loaded, log)
+        prepare(loaded, log)
         return run_flow(tenants=tenants, as_of=as_of, dry_run=dry_run).report
 
 
-def _prepare(loaded: Settings, log: logging.Logger) -> None:
-    """A ready store and a ready Prefect server, found or started; this process is set up to report to the latter."""
+def prepare(loaded: Settings, log: logging.Logger, flow: str = "flows.pattern_learning") -> None:
+    """A ready store and a ready Prefect server, found or started; this process is set up to report to the latter.
+
+    flow: the module of the flow that will run.
+    """
     from adapters import prefect_environment, prefect_server
     from cli.opening import open_store
 
     server = prefect_server.start(loaded)
     prefect_environment.apply(loaded)
-    import_module("flows.pattern_learning")  # seconds, in which the server starts
+    import_module(flow)  # seconds, in which the server starts
     log.info("Opening the store …")
     open_store(loaded)
     log.info("Waiting for the Prefect server …")

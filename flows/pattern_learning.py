@@ -15,6 +15,7 @@ from tasks.check import check
 from tasks.extract import extract
 from tasks.judge import judge
 from tasks.learn import learn
+from tasks.presence import present
 from tasks.publish import publish
 from tasks.report import Report, report
 from tasks.request import LearningRequest
@@ -37,7 +38,9 @@ def pattern_learning(request: LearningRequest = EVERYONE) -> Report | State[None
         request: for whom, as of when, which learners, and whether to publish.
     """
     try:
-        return closing(open_run(request, settings.load()), stages)
+        loaded = settings.load()
+        with present(loaded):
+            return closing(open_run(request, loaded), stages)
     except UserError as error:
         return Failed(message=str(error), data=error)
 
