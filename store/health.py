@@ -64,14 +64,14 @@ def heads(engine: Engine, tenants: frozenset[UUID] | None = None) -> list[Watche
 def decisions(engine: Engine, since: datetime, until: datetime) -> dict[UUID, dict[str, dict[str, int]]]:
     """Tenant → type of pattern → why defaults decided ("" where the pattern did) → decisions in that time."""
     wanted = (
-        select(Decisions.tenant_id, Decisions.pattern_type, func.coalesce(Decisions.fallback, ""), func.count())
+        select(Decisions.tenant_id, Decisions.pattern_type, Decisions.fallback, func.count())
         .where(Decisions.created_at > since, Decisions.created_at <= until, Decisions.pattern_type.is_not(None))
-        .group_by(Decisions.tenant_id, Decisions.pattern_type, func.coalesce(Decisions.fallback, ""))
+        .group_by(Decisions.tenant_id, Decisions.pattern_type, Decisions.fallback)
     )
     found: dict[UUID, dict[str, dict[str, int]]] = {}
     with learner_scope(engine) as connection:
         for tenant, kind, why, count in connection.execute(wanted):
-            found.setdefault(tenant, {}).setdefault(str(kind), {})[why] = count
+            found.setdefault(tenant, {}).setdefault(str(kind), {})[why or ""] = count
     return found
 
 
@@ -117,6 +117,12 @@ def metrics(engine: Engine, tenant_id: UUID) -> list[Metric]:
     )
     with tenant_scope(engine, tenant_id) as connection:
         return [Metric(*row) for row in connection.execute(wanted)]
+
+
+def database_bytes(engine: Engine) -> int:
+    """Size on disk of the database that holds the store."""
+    with learner_scope(engine) as connection:
+        return int(connection.execute(text("SELECT pg_database_size(current_database())")).scalar_one())
 
 
 def told_lately(engine: Engine, now: datetime, within: timedelta) -> set[tuple[UUID, str, str]]:
