@@ -67,6 +67,9 @@ class Settings(BaseSettings):
         None, description="Mail server, as smtp://name:password@host:587 or smtps://…; unset: e-mails go to the outbox"
     )
     mail_from: str | None = Field(None, description="Sender of e-mails, as `Name <name@example.com>`")
+    webhook_url: SecretStr | None = Field(
+        None, description="Where notices of patterns that fail go, as a Slack-compatible webhook; unset: nowhere"
+    )
     anthropic_api_key: SecretStr | None = Field(
         None,
         validation_alias=AliasChoices("LEARNBACK_ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY"),
@@ -88,6 +91,7 @@ class Settings(BaseSettings):
         "server_port",
         "smtp_url",
         "mail_from",
+        "webhook_url",
         "anthropic_api_key",
         "anthropic_base_url",
         mode="before",
@@ -121,6 +125,13 @@ class Settings(BaseSettings):
             name: folder.absolute() for name in ("extracts", "expectations") if (folder := getattr(self, name))
         }
         return _arrived, (plain | folders, secrets)
+
+    @field_validator("webhook_url")
+    @classmethod
+    def http_only(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not value.get_secret_value().startswith(("https://", "http://")):
+            raise ValueError("wanted an address that begins with https:// or http://")
+        return value
 
     @cached_property
     def root(self) -> Path:

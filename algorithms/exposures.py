@@ -79,12 +79,18 @@ def make(extracts: Mapping[str, pl.LazyFrame], context: LearningContext) -> pl.D
 
     Touches of leads or tenants that are not in the slice are left out, and so are those older than BLOCKS blocks.
     """
+    return dated(extracts, context).drop("occurred_at")
+
+
+def dated(extracts: Mapping[str, pl.LazyFrame], context: LearningContext) -> pl.DataFrame:
+    """EXPOSURES with `occurred_at`, for those who look at days and not at blocks."""
     leads = _leads(extracts["leads"], extracts["tenants"], context.as_of).collect()
     ordered = _in_order(_known(extracts["touches"], context.as_of), leads)
     answered = ordered.lazy().with_columns(**_neighbours()).with_columns(**_answers())
     rows = answered.select(*_columns(), *_kept(context.as_of)).filter("kept").collect()
     hours = hour_of_week(rows["occurred_at"], leads["time_zone"].gather(rows["lead"]))
-    return rows.lazy().with_columns(hour_of_week=hours, closed=pl.col("closed") & _last()).select(*_typed()).collect()
+    whole = rows.lazy().with_columns(hour_of_week=hours, closed=pl.col("closed") & _last())
+    return whole.select(*_typed(), "occurred_at").collect()
 
 
 def _leads(leads: pl.LazyFrame, tenants: pl.LazyFrame, as_of: datetime) -> pl.LazyFrame:

@@ -9,7 +9,22 @@ import sys
 
 import typer
 
-from cli import agents, api, backfill, data, demo, learning, opening, operate, patterns, plan, pruning, tenants, tokens
+from cli import (
+    agents,
+    api,
+    backfill,
+    data,
+    demo,
+    health,
+    learning,
+    opening,
+    operate,
+    patterns,
+    plan,
+    pruning,
+    tenants,
+    tokens,
+)
 from contracts.errors import UserError
 
 app = typer.Typer(
@@ -45,6 +60,7 @@ app.command("plan", rich_help_panel=ACT)(plan.plan)
 app.add_typer(agents.app, name="design", rich_help_panel=ACT)
 app.add_typer(patterns.app, name="patterns", rich_help_panel=LOOK)
 app.add_typer(tenants.app, name="tenants", rich_help_panel=LOOK)
+app.command("health", rich_help_panel=LOOK)(health.health)
 app.command("report", rich_help_panel=LOOK)(learning.report)
 app.command("costs", rich_help_panel=LOOK)(agents.costs)
 app.command("sql", rich_help_panel=LOOK)(data.sql)

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 
+from cli.standing import Operations, in_words, operations
 from settings import Settings
 
 log = logging.getLogger("learnback.up")
@@ -36,6 +37,7 @@ class Standing:
     workers_online: int
     database: str
     deployments: tuple[Deployment, ...]
+    operations: Operations
 
 
 def up(settings: Settings) -> Standing:
@@ -50,7 +52,17 @@ def up(settings: Settings) -> Standing:
     _ready_database(settings)  # while the server imports what it needs
     register(settings)
     prefect_worker.start_worker(settings)
+    _watch_over(settings)
     return standing(settings)
+
+
+def _watch_over(settings: Settings) -> None:
+    """Bring the automation of notices to the server, and close the runs that lost their process."""
+    from adapters import prefect_alerts, prefect_zombies
+
+    prefect_alerts.register(settings)
+    for name in prefect_zombies.close(settings):
+        log.info("Run %s had no process any more, and is closed as crashed", name)
 
 
 def register(settings: Settings) -> None:
@@ -90,6 +102,7 @@ def standing(settings: Settings) -> Standing:
         workers_online=prefect_status.workers_online(api_url) if api_url else 0,
         database=_database(settings),
         deployments=_deployments(api_url) if api_url else (),
+        operations=operations(settings),
     )
 
 
@@ -107,6 +120,8 @@ def show(now: Standing, *, as_json: bool) -> None:
     facts.add_row("server", f"{now.server}  {now.ui_url}")
     facts.add_row("worker", f"running (pid {now.worker})" if now.worker else f"{now.workers_online or 'none'} online")
     facts.add_row("database", now.database)
+    for what, how in in_words(now.operations):
+        facts.add_row(what, how)
     console.print(facts)
     if not now.deployments:
         console.print("No deployment is registered: `learnback up` registers all of them.")

@@ -12,6 +12,7 @@ from tasks.check import check
 from tasks.extract import extract
 from tasks.judge import judge
 from tasks.learn import learn
+from tasks.presence import present
 from tasks.publish import publish
 from tasks.report import Report, report
 from tasks.request import LearningRequest
@@ -33,7 +34,9 @@ def pattern_learning(request: LearningRequest = EVERYONE) -> Report | State[None
         request: for whom, as of when, which learners, and whether to publish.
     """
     try:
-        return carried_out(request, settings.load(), stages)
+        loaded = settings.load()
+        with present(loaded):
+            return carried_out(request, loaded, stages)
     except UserError as error:
         return Failed(message=str(error), data=error)
 

@@ -80,31 +80,32 @@ class QualityRow:
 def html(record: ReportInput) -> str:
     """The whole page as one string of HTML, with its style and its pictures inside."""
     comparison, claims = truth.compare(record), truth.claims(record)
-    return (
-        environment()
-        .get_template("page.html.j2")
-        .render(
-            record=record,
-            report=record.report,
-            headline=words.result(record.report),
-            words=words,
-            palette=charts.style_sheet(),
-            tiles=_tiles(record),
-            rows=_rows(record),
-            most_open=MOST_OPEN,
-            asked=[_asked(record, name) for name in learners(record.report)],
-            chapters=chapters(record),
-            comparison=comparison,
-            comparison_in_words=truth.in_words(comparison) if comparison else "",
-            claims=claims,
-            claims_in_words=truth.claims_in_words(claims) if _asks_levels(record) else "",
-            components=list(words.COMPONENT_NAMES.values()),
-            evidence=_evidence(record),
-            quality=_quality(record),
-            run_sections=_run_sections(record),
-            inline=numbered_svg(),
-        )
+    return rendered(
+        "page.html.j2",
+        record=record,
+        report=record.report,
+        headline=words.result(record.report),
+        words=words,
+        palette=charts.style_sheet(),
+        tiles=_tiles(record),
+        rows=_rows(record),
+        most_open=MOST_OPEN,
+        asked=[_asked(record, name) for name in learners(record.report)],
+        chapters=chapters(record),
+        comparison=comparison,
+        comparison_in_words=truth.in_words(comparison) if comparison else "",
+        claims=claims,
+        claims_in_words=truth.claims_in_words(claims) if _asks_levels(record) else "",
+        components=list(words.COMPONENT_NAMES.values()),
+        evidence=_evidence(record),
+        quality=_quality(record),
+        run_sections=_run_sections(record),
     )
+
+
+def rendered(template: str, **values: object) -> str:
+    """One of our templates, filled; `inline` draws a figure into it."""
+    return _environment().get_template(template).render(inline=_numbered_svg(), **values)
 
 
 def chapters(record: ReportInput) -> list[Chapter]:
@@ -118,7 +119,7 @@ def _asks_levels(record: ReportInput) -> bool:
 
 
 @cache
-def environment() -> Environment:
+def _environment() -> Environment:
     """The templates of all pages."""
     return Environment(
         loader=PackageLoader("reports"),
@@ -129,7 +130,7 @@ def environment() -> Environment:
     )
 
 
-def numbered_svg() -> Callable[[Figure], str]:
+def _numbered_svg() -> Callable[[Figure], str]:
     """Draws a figure; each gets ids of its own, since all share one page."""
     seen = 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reports import charts, walk_figures, walk_words, words
-from reports.page import environment, numbered_svg
+from reports.page import rendered
 from reports.walk_forward import WalkReport, claims, kept, lifted, periods, promises, worth
 
 MOST_OPEN = 40
@@ -13,24 +13,20 @@ MOST_OPEN = 40
 def html(report: WalkReport) -> str:
     """The whole page as one string of HTML, with its style and its pictures inside."""
     found, weeks = claims(report), kept(report)
-    return (
-        environment()
-        .get_template("walk_forward.html.j2")
-        .render(
-            report=report,
-            words=words,
-            said=walk_words,
-            palette=charts.style_sheet(),
-            headline=walk_words.claims_in_words(found),
-            tiles=_tiles(report),
-            claims=found,
-            most_open=MOST_OPEN,
-            kept=weeks,
-            lifted=lifted(report),
-            worth=worth(report),
-            figures=walk_figures.figures(found, periods(report), weeks, promises(report)),
-            inline=numbered_svg(),
-        )
+    return rendered(
+        "walk_forward.html.j2",
+        report=report,
+        words=words,
+        said=walk_words,
+        palette=charts.style_sheet(),
+        headline=walk_words.claims_in_words(found),
+        tiles=_tiles(report),
+        claims=found,
+        most_open=MOST_OPEN,
+        kept=weeks,
+        lifted=lifted(report),
+        worth=worth(report),
+        figures=walk_figures.figures(found, periods(report), weeks, promises(report)),
     )
 
 

@@ -69,5 +69,17 @@ PATTERN_BACKFILL_MANUAL = Plan(
     tags=("learning", "backfill"),
 )
 
+PATTERN_HEALTH_DAILY = Plan(
+    flow="pattern-health",
+    name="daily",
+    entrypoint="flows.pattern_health:pattern_health",
+    cron="0 6 * * *",
+    why=(
+        "Every day at 06:00 UTC: yesterday's outcomes are in, Sunday's learning has ended hours before, and whoever is "
+        "told still has the day to act. Looking daily raises no false alarms, and a day that is missed costs nothing: "
+        "the next look sees the same touches."
+    ),
+    tags=("health", "daily"),
+)
 
-PLANS = (PATTERN_LEARNING_WEEKLY, PATTERN_BACKFILL_MANUAL, PRUNE_WEEKLY)
+PLANS = (PATTERN_LEARNING_WEEKLY, PATTERN_HEALTH_DAILY, PATTERN_BACKFILL_MANUAL, PRUNE_WEEKLY)

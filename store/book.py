@@ -158,19 +158,29 @@ def record_verdicts(
 
 
 def rollback(
-    engine: Engine, tenant_id: UUID, pattern_type: str, *, to: int | None = None, actor: str, reason: str
+    engine: Engine,
+    tenant_id: UUID,
+    pattern_type: str,
+    *,
+    to: int | None = None,
+    judged: int | None = None,
+    actor: str,
+    reason: str,
 ) -> int:
     """Move a head back and return the version that is in force then. Nothing is deleted; the audit log says why.
 
-    to: a version, 0 for the defaults, None for the one that the version in force replaced. The head's valid_until
-    stays as it is, unless it lies further ahead than a run would put it today. Raises UserError where there is no such
-    version, or where it is in force already.
+    to: a version, 0 for the defaults, None for the one that the version in force replaced. judged: the version that it
+    is about; where another one is in force meanwhile, that one stays (None: any). The head's valid_until stays as it
+    is, unless it lies further ahead than a run would put it today. Raises UserError where there is no such version, or
+    where it is in force already.
     """
     with tenant_scope(engine, tenant_id, Role.LEARNER) as connection:
         _one_writer(connection)
         known = {"tenant": tenant_id, "type": pattern_type}
         replaced = {row.version: row.replaced for row in connection.execute(sql.REPLACED, known)}
         in_force = connection.scalar(sql.IN_FORCE, known) or DEFAULTS
+        if judged is not None and judged != in_force:
+            return in_force
         target = replaced.get(in_force, DEFAULTS) if to is None else to
         if target == in_force:
             raise UserError(
