@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 import polars as pl
 import pytest
+from pydantic import SecretStr
 
 from cli import health_run
 from contracts.errors import UnknownTenantError, UserError
-from contracts.health import Health, HealthReport
+from contracts.health import HeadHealth, Health, HealthReport
 from contracts.how import HowPattern
 from contracts.learning import Evidence, Finding, Ruling, Verdict
 from contracts.levels import Comparison, Level, Recommendation
@@ -19,7 +19,8 @@ from contracts.runs import State
 from store import audit, book, ledger
 from store import health as memory
 from store.book import Publication
-from tasks.health_run import FLOW
+from tasks.health_run import FLOW, HealthRequest, open_look
+from tasks.notify import send_digest
 from tests.flows.conftest import AS_OF, Agency
 from tests.webhooks import Inbox, inbox
 
@@ -107,41 +108,37 @@ def test_a_failing_head_goes_back_with_an_audit_entry_and_one_notice(
     assert last.report is not None
     assert (last.state, last.report["rolled_back"]) == (State.DONE, 1)
 
+    assert len(acted.tenants) == 4
+    kept = memory.metrics(agency.engine, tenant)
+    assert {metric.metric for metric in kept} >= {"booking_rate", "days_to_conversion", "touches_to_convert"}
+    assert all(metric.low <= metric.value <= metric.high for metric in kept)  # type: ignore[operator]
+
     again = health_run.run_flow(as_of=AS_OF)
     assert of(again, name) is not Health.FAILING, "what is in force now stands"
     assert len(inbox.bodies) == 1
 
 
-def test_expired_heads_are_told_once_a_week_and_quiet_ones_never(
-    agency: Agency, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LEARNBACK_WEBHOOK_URL", inbox.address)
-    first, second = agency.of_kind("planted")[:2]
-    for name, days in ((first, 140), (second, 200)):
-        tenant = UUID(bytes=agency.id_of(name))
-        shares, from_worst = converting(agency, tenant)
-        publish(agency, tenant, claiming(from_worst[-1], shares, gain=0.2), days=days)
-    report = health_run.run_flow(as_of=AS_OF - timedelta(days=8))
-    assert of(report, first) is Health.EXPIRED
-    assert of(report, second) is Health.WATCH, "learned 142 days ago"
-    health_run.run_flow(as_of=AS_OF - timedelta(days=2))
-    assert len(inbox.bodies) == 1
-    health_run.run_flow(as_of=AS_OF)
+def test_expired_heads_are_told_once_a_week_and_quiet_ones_never(agency: Agency, inbox: Inbox) -> None:
+    settings = agency.settings.model_copy(update={"webhook_url": SecretStr(inbox.address)})
+    names = agency.of_kind("planted")[:2]
+    heads = [
+        HeadHealth(UUID(bytes=agency.id_of(name)), name, "how", 1, health, "valid until last week")
+        for name, health in zip(names, (Health.EXPIRED, Health.WATCH), strict=True)
+    ]
+    for days, told in ((8, 1), (2, 0), (0, 1)):
+        run = open_look(HealthRequest(as_of=AS_OF - timedelta(days=days)), settings)
+        assert send_digest.fn(run, heads, ()) == told
     assert len(inbox.bodies) == 2
-    assert all(second not in body["text"] for body in inbox.bodies)
-    rows = Counter(row.health for row in memory.newest(agency.engine))
-    assert rows == {"expired": 1, "watch": 1}
+    assert all(names[1] not in body["text"] for body in inbox.bodies)
+
+    inbox.answers = [404]
+    run = open_look(HealthRequest(as_of=AS_OF + timedelta(days=9)), settings)
+    assert send_digest.fn(run, heads, ()) == 0, "a webhook that refuses fails no run, and is tried again next time"
+    assert send_digest.fn(run, heads, ()) == 1
 
 
-def test_metrics_of_every_tenant_are_kept_and_user_errors_are_sentences(agency: Agency) -> None:
-    report = health_run.run_flow(as_of=AS_OF)
-    assert report.heads == ()
-    assert len(report.tenants) == 4
-    name = agency.of_kind("planted")[0]
-    kept = memory.metrics(agency.engine, UUID(bytes=agency.id_of(name)))
-    assert {metric.metric for metric in kept} >= {"booking_rate", "days_to_conversion", "touches_to_convert"}
-    assert all(metric.low <= metric.value <= metric.high for metric in kept)  # type: ignore[operator]
+def test_user_errors_are_sentences(agency: Agency) -> None:
     with pytest.raises(UnknownTenantError, match="there is no tenant `nobody`"):
-        health_run.run_flow(tenants=["nobody"])
+        open_look(HealthRequest(tenants=["nobody"]), agency.settings)
     with pytest.raises(UserError, match="not later than now"):
-        health_run.run_flow(as_of=AS_OF.replace(year=2999))
+        open_look(HealthRequest(as_of=AS_OF.replace(year=2999)), agency.settings)
