@@ -19,7 +19,7 @@ from prefect.cache_policies import NO_CACHE
 
 from algorithms import registry
 from contracts.backfill import ChainHead, Plan
-from contracts.canonical import content_hash
+from contracts.canonical import content_hash, rounded
 from contracts.errors import UserError
 from contracts.learning import Finding, Incumbent, PriorBook, Ruling, Verdict
 from contracts.refusal import Refusal
@@ -191,7 +191,7 @@ def _moved(head: ChainHead | None, said: Said | None, verdict: Verdict | None, a
             valid_until=until,
             as_of=as_of,
             confidence=verdict.confidence,
-            judged_on=verdict.judged_on,
+            judged_on=rounded(dict(verdict.judged_on)),  # as the store will give it to a run that goes on here
             replaced=head.payload if head else None,
         )
     if head and verdict.ruling is Ruling.HOLD and verdict.incumbent_healthy:
