@@ -76,12 +76,11 @@ class House:
             raise AssertionError(f"learnback {' '.join(arguments)} ended with {code}:\n{said[-3000:]}")
         return said
 
-    def ask(self, statement: str, name: str = embedded.DATABASE) -> list[tuple[Any, ...]]:
+    def ask(self, statement: str) -> list[tuple[Any, ...]]:
         """Rows of a statement as the superuser, who sees every tenant; starts PostgreSQL where it is down."""
         embedded.start(self.settings)
-        url = embedded.superuser_url(self.settings).replace(f"/{embedded.DATABASE}?", f"/{name}?")
-        with psycopg.connect(url, autocommit=True) as connection:
-            cursor = connection.execute(sql.SQL(statement))  # type: ignore[arg-type]
+        with psycopg.connect(self._superuser(embedded.DATABASE), autocommit=True) as connection:
+            cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
     def keep(self) -> None:
@@ -98,13 +97,19 @@ class House:
             shutil.copytree(self.settings.root / KEPT / name, self.settings.root / name)
 
     def _replace(self, name: str, by: str) -> None:
-        for database_ in (name, by):
-            self.ask(
-                f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{database_}'",
-                "postgres",
+        """In one connection: `embedded.start` would make the database anew as soon as it is gone."""
+        embedded.start(self.settings)
+        with psycopg.connect(self._superuser("postgres"), autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = ANY (%s)", ([name, by],)
             )
-        self.ask(f'DROP DATABASE IF EXISTS "{name}"', "postgres")
-        self.ask(f'CREATE DATABASE "{name}" TEMPLATE "{by}" OWNER {embedded.LOGIN}', "postgres")
+            known, template = sql.Identifier(name), sql.Identifier(by)
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(known))
+            owner = sql.Identifier(embedded.LOGIN)
+            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(known, template, owner))
+
+    def _superuser(self, name: str) -> str:
+        return embedded.superuser_url(self.settings).replace(f"/{embedded.DATABASE}?", f"/{name}?")
 
     def stop(self) -> None:
         prefect_worker.stop_worker(self.settings)
