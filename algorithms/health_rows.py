@@ -99,8 +99,8 @@ def _hours() -> tuple[pl.Expr, Strata]:
 
 
 def _gaps() -> tuple[pl.Expr, Strata]:
-    place = sum((pl.col("gap_days") >= edge).cast(pl.Int64) for edge in GAP_EDGES)
-    bins = pl.lit(place).replace_strict(dict(enumerate(GAP_BINS)), default=None, return_dtype=pl.String)
+    place = pl.sum_horizontal((pl.col("gap_days") >= edge).cast(pl.Int64) for edge in GAP_EDGES)
+    bins = place.replace_strict(dict(enumerate(GAP_BINS)), default=None, return_dtype=pl.String)
     known = pl.col("gap_days").is_not_null() & ~pl.col("synthetic")
     return pl.when(known).then(bins), (pl.col("step").clip(1, 8), pl.col("stratum"))
 
