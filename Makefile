@@ -25,7 +25,7 @@ check: $(STAMP)  ## style, types and the rules of the house
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/pytest tests/architecture
 
 bench: $(STAMP)  ## every benchmark, each beside its peer or limit
-	@for name in who_truth who_real truth conversion_real allocator api weekly; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	@for name in who_truth who_real truth conversion_real allocator api health weekly; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 look: $(STAMP)  ## pictures of the report and of the Prefect UI, through headless Chromium
 	@$(BIN)/python -m tests.look
