@@ -25,7 +25,7 @@ check: $(STAMP)  ## style, types and the rules of the house
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/pytest tests/architecture
 
 bench: $(STAMP)  ## every benchmark, each beside its peer or limit
-	@for name in who_truth who_real truth conversion_real allocator api weekly incremental prefect_cost growth; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	@for name in who_truth who_real truth conversion_real allocator api health weekly incremental prefect_cost growth; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 faults: $(STAMP)  ## kill -9 at a hundred moments of a run, and the same bytes every time (half an hour)
 	@$(BIN)/python -m tests.faults --kills 100
