@@ -24,7 +24,7 @@ MODELS = {
     Strength.GENERAL: "claude-sonnet-5-5",
     Strength.HARD: "claude-opus-5-5",
 }
-PATIENCE_SECONDS = 0.2  # that a test waits for an answer that never comes
+PATIENCE_SECONDS = 0.5  # that a test waits for an answer that never comes
 
 
 @dataclass
