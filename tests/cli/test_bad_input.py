@@ -310,7 +310,9 @@ def test_a_lake_that_is_damaged(store: Shell, engine: Engine) -> None:
     assert store("check").code == 0
     for file in store.folder.rglob("*.parquet"):
         file.write_bytes(file.read_bytes()[:-20])
-    told(store("sql", "SELECT * FROM tenants"), "a file of the lake was cut short", ".parquet", "`learnback learn` again")
+    told(
+        store("sql", "SELECT * FROM tenants"), "a file of the lake was cut short", ".parquet", "`learnback learn` again"
+    )
     (manifest,) = store.folder.rglob("manifests/*.json")
     manifest.write_text("{")
     told(store("sql", "SELECT 1"), "the manifest of run", "is damaged")
