@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, Engine, Table, text
+from sqlalchemy import Connection, Date, Engine, Table, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import Boolean, Integer, Text, Uuid
@@ -63,6 +63,8 @@ def plain(kind: object) -> object:
             return "who"
         case TIMESTAMP():
             return NOW
+        case Date():
+            return NOW.date()
         case JSONB():
             return {"components": ["timing"], "weights": [1.0]}
         case ARRAY():
