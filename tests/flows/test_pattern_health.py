@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from cli import health_run
+from cli.standing import in_words, operations
 from contracts.errors import UnknownTenantError, UserError
 from contracts.health import HeadHealth, Health, HealthReport
 from contracts.how import HowPattern
@@ -116,6 +117,13 @@ def test_a_failing_head_goes_back_with_an_audit_entry_and_one_notice(
     again = health_run.run_flow(as_of=AS_OF)
     assert of(again, name) is not Health.FAILING, "what is in force now stands"
     assert len(inbox.bodies) == 1
+
+    now = operations(agency.settings)
+    assert now.health is not None
+    assert sum(now.health.values()) == 1
+    assert [(run.flow, run.state) for run in now.runs] == [(FLOW, "done")]
+    assert now.database_bytes
+    assert any(what == "disk" for what, _ in in_words(now))
 
 
 def test_expired_heads_are_told_once_a_week_and_quiet_ones_never(agency: Agency, inbox: Inbox) -> None:
