@@ -15,6 +15,7 @@ from tasks.backfilling.planning import draw, tell
 from tasks.backfilling.request import BackfillRequest, read
 from tasks.backfilling.walk import walk
 from tasks.backfilling.walked import Report, report
+from tasks.presence import present
 from tasks.runner import RUNNER
 from tasks.user_errors import tell_in_sentences
 
@@ -31,7 +32,9 @@ def pattern_backfill(request: BackfillRequest = LAST_YEAR) -> Report | State[Non
         request: for whom, along which moments, which learners, and whether to publish the last step.
     """
     try:
-        return opened(read(request), settings.load(), stages)
+        loaded = settings.load()
+        with present(loaded):
+            return opened(read(request), loaded, stages)
     except UserError as error:
         return Failed(message=str(error), data=error)
 

@@ -10,6 +10,8 @@ from prefect import runtime
 from adapters import prefect_zombies
 from contracts.errors import ServerError
 from settings import Settings
+from store import ledger
+from tasks.connections import store
 from tasks.run import Run
 from tasks.stages import log
 
@@ -22,7 +24,9 @@ def present(settings: Settings) -> Iterator[None]:
 
 
 def close_zombies(run: Run) -> tuple[str, ...]:
-    """Names of the runs that were closed as crashed, since nobody works on them any more."""
+    """Names of the runs that were closed as crashed, since nobody works on them any more: in our ledger, in Prefect."""
+    for dead in ledger.close_abandoned(store(run.settings)):
+        log.warning("The run of %s UTC (%s) was cut off; it is closed", f"{dead.opened_at:%d %b %H:%M}", dead.flow)
     try:
         closed = prefect_zombies.close(run.settings)
     except ServerError as error:
