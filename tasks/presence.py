@@ -12,7 +12,7 @@ from contracts.errors import ServerError
 from settings import Settings
 from store import ledger
 from tasks.connections import store
-from tasks.run import Run
+from tasks.run import FLOW, Run
 from tasks.stages import log
 
 
@@ -25,7 +25,7 @@ def present(settings: Settings) -> Iterator[None]:
 
 def close_zombies(run: Run) -> tuple[str, ...]:
     """Names of the runs that were closed as crashed, since nobody works on them any more: in our ledger, in Prefect."""
-    for dead in ledger.close_abandoned(store(run.settings)):
+    for dead in ledger.close_abandoned(store(run.settings), FLOW):  # they hold a claim, wherever they are at work
         log.warning("The run of %s UTC (%s) was cut off; it is closed", f"{dead.opened_at:%d %b %H:%M}", dead.flow)
     try:
         closed = prefect_zombies.close(run.settings)
