@@ -233,9 +233,7 @@ def _period(steps: Sequence[tuple[Walked, Met]]) -> Period:
         claims=len({(step.tenant, step.learner, met.name, met.key) for step, met in steps}),
         n=n,
         said=sum(met.said * met.v for _, met in steps) / v,
-        happened=in_log_odds(
-            Interval.of(u / v, v**-0.5), sum(met.s for _, met in steps) / sum(met.n for _, met in steps)
-        ),
+        happened=in_log_odds(Interval.of(u / v, v**-0.5), s / n),
     )
 
 
