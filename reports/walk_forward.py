@@ -16,13 +16,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
-from statistics import NormalDist
 
 from contracts.walk_forward import EDGES, Later, Logged, Met, Promised, Ranked, Walked
 
 WHO = "who"
 Z90 = 1.6448536269514722  # two-sided 90 %
-NORMAL = NormalDist()
 
 BINS = (0.7, 0.8, 0.9, 0.95, 1.0)
 """Edges of the bins of confidence."""
@@ -193,14 +191,37 @@ def _kept(low: float, high: float, of_claim: Sequence[Sequence[Met]]) -> Kept:
     weeks = [met for one in of_claim for met in one]
     share = sum(met.u > 0.0 for met in weeks) / len(weeks)
     spread = sum(sum((met.u > 0.0) - share for met in one) ** 2 for one in of_claim)  # weeks of a claim go together
-    estimate = Interval.of(share, math.sqrt(spread) / len(weeks))
+    apart = share * (1.0 - share) * len(weeks)  # and are no surer than if they did not
+    estimate = Interval.of(share, math.sqrt(max(spread, apart)) / len(weeks))
     observed = Interval(share, max(0.0, estimate.low), min(1.0, estimate.high))
-    return Kept(low, high, len(of_claim), len(weeks), sum(map(_expected, weeks)) / len(weeks), observed)
+    return Kept(low, high, len(of_claim), len(weeks), sum(map(expected, weeks)) / len(weeks), observed)
 
 
-def _expected(met: Met) -> float:
-    """P(the measured sign is the claimed one) if the gain is N(said, said_sd²) and is measured with variance 1/v."""
-    return NORMAL.cdf(met.said / math.sqrt(met.said_sd**2 + 1.0 / met.v))
+def expected(met: Met) -> float:
+    """P(more outcomes at the level than its mix would have brought) if the gain is N(said, said_sd²).
+
+    Outcomes are Poisson around E·exp(gain), E = v·(1 − use) / (1 − rate): where E is below one, none at all is the
+    likeliest, and the sign is the wrong one however true the claim.
+    """
+    mix = met.v * (1.0 - met.used / met.n) / (1.0 - met.s / met.n)
+    return sum(
+        weight * _above(mix, mix * math.exp(met.said + node * met.said_sd))
+        for node, weight in zip(NODES, WEIGHTS, strict=True)
+    )
+
+
+NODES = (-2.85697, -1.35563, 0.0, 1.35563, 2.85697)
+WEIGHTS = (0.0112574, 0.2220759, 0.5333333, 0.2220759, 0.0112574)
+"""Gauss–Hermite quadrature of five points under N(0, 1)."""
+
+
+def _above(bound: float, mean: float) -> float:
+    """P(a Poisson variable of this mean lies above the bound)."""
+    term = below = math.exp(-mean)
+    for count in range(1, math.floor(bound) + 1):
+        term *= mean / count
+        below += term
+    return max(0.0, 1.0 - below)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -16,6 +17,7 @@ from reports.walk_forward import (
     Interval,
     WalkReport,
     claims,
+    expected,
     in_log_odds,
     kept,
     lifted,
@@ -77,12 +79,21 @@ def test_the_same_claim_of_a_new_version_is_the_same_claim_but_not_of_weights() 
 
 
 def test_how_often_a_week_should_show_the_claimed_sign() -> None:
-    """Said .3 ± .1 and measured ± 1/√10: Φ(.3 / √(.01 + .1)) = .817."""
+    """The mix would have brought 10·.9/.95 = 9.5 outcomes: how often are there ten or more, at e^(.3 ± .1) as many?"""
     mixed = [step(week, Later(1, (met(2.0 if week % 2 else -2.0, 10.0),))) for week in range(1, 5)]
     (one,) = kept(report(*mixed))
     assert (one.low, one.high, one.claims, one.weeks) == (0.8, 0.9, 1, 4)
-    assert one.expected == pytest.approx(0.8171, abs=1e-3)
+    gains = np.random.default_rng(1).normal(0.3, 0.1, 200_000)
+    slowly = (np.random.default_rng(2).poisson(9.4737 * np.exp(gains)) > 9.4737).mean()
+    assert one.expected == pytest.approx(slowly, abs=5e-3)
+    assert one.observed.low < 0.5 < one.observed.high
     assert one.observed.value == 0.5
+
+
+def test_a_week_in_which_an_outcome_is_rare_mostly_shows_the_wrong_sign() -> None:
+    rare = replace(met(0.1, 0.1), n=1_000, used=2)
+    assert expected(rare) == pytest.approx(1 - math.exp(-0.1 * 0.998 / 0.95 * math.exp(0.305)), abs=2e-3)
+    assert expected(rare) < 0.2
 
 
 def test_periods_hold_four_steps_each() -> None:
