@@ -9,7 +9,7 @@ from typing import Any
 import altair as alt
 
 from reports import walk_words, words
-from reports.charts import LIGHT, ROW, WIDTH, Drawing, Figure, colours, data, reference_line
+from reports.charts import LIGHT, ROW, WIDER, WIDTH, Drawing, Figure, colours, data, reference_line
 from reports.walk_forward import WHO, Claim, Kept, Period, Promise
 
 MOST_CLAIMS = 30
@@ -25,13 +25,17 @@ TICKS = (-0.9, -0.75, -0.5, -0.25, -0.1, 0.0, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 9.0
 AS_ODDS = alt.Axis(
     labelExpr="format(exp(datum.value) - 1, '+.0%')",
     values=[math.log1p(tick) for tick in TICKS],
-    labelOverlap=True,
+    labelOverlap="greedy",
     grid=True,
 )
 """Log-odds, written as changes of the odds."""
 
 NAMES = 330
 """Most pixels of a claim's name beside its row."""
+NAMED = alt.Axis(labelLimit=NAMES, minExtent=WIDER * NAMES + 12, ticks=False, domain=False)
+
+MOST_GAIN = 1.6
+"""Log-odds at the edge of the picture: five times the odds, or a fifth; what lies beyond is drawn there."""
 
 
 def figures(
@@ -57,12 +61,13 @@ def beside(claims: Sequence[Claim]) -> Figure:
         for claim in most
         for series, it in ((SAID, claim.said), (CAME, claim.happened))
     ]
-    limit = max(0.2, *(abs(row["gain"]) for row in rows), *(min(1.5, abs(row["low"])) for row in rows))  # type: ignore[arg-type]
-    scale = alt.Scale(domain=[-limit, limit * 1.2], nice=True, clamp=True)
+    ends = [end for claim in most for it in (claim.said, claim.happened) for end in (it.low, it.high)]
+    limit = min(MOST_GAIN, max(0.2, *map(abs, ends)))
+    scale = alt.Scale(domain=[-limit, limit], nice=False, clamp=True)
     title = "change of the odds of an outcome against the mix"
     x, low = (alt.X(f"{name}:Q", title=title, scale=scale, axis=AS_ODDS) for name in ("gain", "low"))
     base = alt.Chart(data(rows)).encode(
-        y=alt.Y("claim:N", sort=order, title=None, axis=alt.Axis(labelLimit=NAMES, ticks=False, domain=False)),
+        y=alt.Y("claim:N", sort=order, title=None, axis=NAMED),
         yOffset=alt.YOffset("series:N", sort=[SAID, CAME]),
         color=_series(),
     )
@@ -72,7 +77,7 @@ def beside(claims: Sequence[Claim]) -> Figure:
         f"{_row_name(claim)}: claimed {words.change(claim.said.value)}, came {words.change(claim.happened.value)}"
         for claim in most
     )
-    sized: Drawing = chart.properties(width=2 * WIDTH, height=1.3 * ROW * len(order))
+    sized: Drawing = chart.properties(width=2 * WIDTH - 40, height=1.3 * ROW * len(order))
     return Figure("Every claim beside what came after it", f"Claimed and later gains: {said}.", sized)
 
 

@@ -1,8 +1,10 @@
 """What became of what was learned? Claims beside the outcomes that came after them, pooled over weeks and tenants.
 
 Every claim met touches (of WHO: leads) that it had not learned from. Sums over weeks estimate the same gain that was
-claimed: happened = Σu / Σv, with variance 1 / Σv. Weeks are disjoint, so that they add up. Texts bring their own luck
-again every week, which sums over weeks take for new evidence: intervals of WHAT are somewhat too short.
+claimed: x = Σu / Σv, with variance 1 / Σv. Weeks are disjoint, so that they add up. x counts outcomes at a level beside
+those that its mix would have brought, and is a gain in log-odds for small gains only; `in_log_odds` makes it one.
+Texts bring their own luck again every week, which sums over weeks take for new evidence: intervals of WHAT are somewhat
+too short.
 """
 
 from __future__ import annotations
@@ -14,16 +16,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
-from statistics import NormalDist
 
 from contracts.walk_forward import EDGES, Later, Logged, Met, Promised, Ranked, Walked
 
 WHO = "who"
 Z90 = 1.6448536269514722  # two-sided 90 %
-NORMAL = NormalDist()
 
 BINS = (0.7, 0.8, 0.9, 0.95, 1.0)
 """Edges of the bins of confidence."""
+
+LEAST = 0.01
+"""Rates are not told as less than this part of the mix's: what was never seen may still happen."""
 
 WINDOW = 4
 """Steps whose outcomes are drawn as one point."""
@@ -77,6 +80,7 @@ class Claim:
 
     since, until: the first and last moment up to which it met something. n, s, used: touches (leads), outcomes, and
     touches at the level. said, happened: gain in log-odds over the mix; of WHO, difference of AUC to what it replaced.
+    score: Σu / Σv, before it became log-odds.
     """
 
     tenant: str
@@ -91,6 +95,7 @@ class Claim:
     s: int
     used: int
     said: Interval
+    score: Interval
     happened: Interval
 
     @property
@@ -118,6 +123,8 @@ def _claim(steps: Sequence[tuple[Walked, Met]]) -> Claim:
     u, v = sum(one.u for _, one in steps), sum(one.v for _, one in steps)
     said = sum(one.said * one.v for _, one in steps) / v
     sd = sum(one.said_sd * one.v for _, one in steps) / v
+    n, s = sum(one.n for _, one in steps), sum(one.s for _, one in steps)
+    score = Interval.of(u / v, v**-0.5)
     return Claim(
         tenant=first.tenant,
         learner=first.learner,
@@ -127,12 +134,27 @@ def _claim(steps: Sequence[tuple[Walked, Met]]) -> Claim:
         since=first.as_of,
         until=steps[-1][0].as_of,
         steps=len(steps),
-        n=sum(one.n for _, one in steps),
-        s=sum(one.s for _, one in steps),
+        n=n,
+        s=s,
         used=sum(one.used for _, one in steps),
         said=Interval.of(said, sd),
-        happened=Interval.of(u / v, v**-0.5),
+        score=score,
+        happened=score if first.learner == WHO else in_log_odds(score, s / n),
     )
+
+
+def in_log_odds(score: Interval, rate: float) -> Interval:
+    """Σu / Σv of a level as a gain in log-odds over a mix with this rate of outcomes.
+
+    x = (O/E − 1) / (1 − rate), for O outcomes at the level and E that the mix would have brought. The level's own rate
+    is then rate·(1 + x·(1 − rate)), and its log-odds less those of the mix log(1 + x·(1 − rate)) − log(1 − x·rate).
+    """
+
+    def gain(x: float) -> float:
+        ratio, misses = max(1.0 + x * (1.0 - rate), LEAST), max(1.0 - x * rate, LEAST)
+        return math.log(ratio) - math.log(misses)
+
+    return Interval(gain(score.value), gain(score.low), gain(score.high))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,14 +191,37 @@ def _kept(low: float, high: float, of_claim: Sequence[Sequence[Met]]) -> Kept:
     weeks = [met for one in of_claim for met in one]
     share = sum(met.u > 0.0 for met in weeks) / len(weeks)
     spread = sum(sum((met.u > 0.0) - share for met in one) ** 2 for one in of_claim)  # weeks of a claim go together
-    estimate = Interval.of(share, math.sqrt(spread) / len(weeks))
+    apart = share * (1.0 - share) * len(weeks)  # and are no surer than if they did not
+    estimate = Interval.of(share, math.sqrt(max(spread, apart)) / len(weeks))
     observed = Interval(share, max(0.0, estimate.low), min(1.0, estimate.high))
-    return Kept(low, high, len(of_claim), len(weeks), sum(map(_expected, weeks)) / len(weeks), observed)
+    return Kept(low, high, len(of_claim), len(weeks), sum(map(expected, weeks)) / len(weeks), observed)
 
 
-def _expected(met: Met) -> float:
-    """P(the measured sign is the claimed one) if the gain is N(said, said_sd²) and is measured with variance 1/v."""
-    return NORMAL.cdf(met.said / math.sqrt(met.said_sd**2 + 1.0 / met.v))
+def expected(met: Met) -> float:
+    """P(more outcomes at the level than its mix would have brought) if the gain is N(said, said_sd²).
+
+    Outcomes are Poisson around E·exp(gain), E = v·(1 − use) / (1 − rate): where E is below one, none at all is the
+    likeliest, and the sign is the wrong one however true the claim.
+    """
+    mix = met.v * (1.0 - met.used / met.n) / (1.0 - met.s / met.n)
+    return sum(
+        weight * _above(mix, mix * math.exp(met.said + node * met.said_sd))
+        for node, weight in zip(NODES, WEIGHTS, strict=True)
+    )
+
+
+NODES = (-2.85697, -1.35563, 0.0, 1.35563, 2.85697)
+WEIGHTS = (0.0112574, 0.2220759, 0.5333333, 0.2220759, 0.0112574)
+"""Gauss–Hermite quadrature of five points under N(0, 1)."""
+
+
+def _above(bound: float, mean: float) -> float:
+    """P(a Poisson variable of this mean lies above the bound)."""
+    term = below = math.exp(-mean)
+    for count in range(1, math.floor(bound) + 1):
+        term *= mean / count
+        below += term
+    return max(0.0, 1.0 - below)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,12 +248,13 @@ def periods(report: WalkReport) -> list[Period]:
 
 def _period(steps: Sequence[tuple[Walked, Met]]) -> Period:
     u, v = sum(met.u for _, met in steps), sum(met.v for _, met in steps)
+    n, s = sum(met.n for _, met in steps), sum(met.s for _, met in steps)
     return Period(
         until=max(step.as_of for step, _ in steps),
         claims=len({(step.tenant, step.learner, met.name, met.key) for step, met in steps}),
-        n=sum(met.n for _, met in steps),
+        n=n,
         said=sum(met.said * met.v for _, met in steps) / v,
-        happened=Interval.of(u / v, v**-0.5),
+        happened=in_log_odds(Interval.of(u / v, v**-0.5), s / n),
     )
 
 
@@ -343,14 +389,9 @@ def _associated(found: Sequence[Claim]) -> Iterable[Worth]:
 
 
 def _added(claim: Claim) -> tuple[float, float]:
-    """Outcomes per touch that the level brings over the mix, and their standard error, by the gain that was measured.
-
-    p + Δ with logit(p + Δ) = logit(p) + gain; dΔ/dgain = q(1 − q).
-    """
-    rate = min(claim.s / claim.n, 1.0 - 1e-9)
-    level = 1.0 / (1.0 + math.exp(-(math.log(rate / (1.0 - rate)) + claim.happened.value)))
-    sd = (claim.happened.high - claim.happened.value) / Z90
-    return level - rate, level * (1.0 - level) * sd
+    """Outcomes per touch that the level brought over its mix, rate·(1 − rate)·x, and their standard error."""
+    scale = claim.s / claim.n * (1.0 - claim.s / claim.n)
+    return scale * claim.score.value, scale * (claim.score.high - claim.score.value) / Z90
 
 
 def edges_in_words(place: int) -> str:
