@@ -19,7 +19,7 @@ demo: $(STAMP)  ## simulate an agency, learn from it, publish, rescore, and writ
 	@$(BIN)/learnback demo
 
 test: $(STAMP)  ## everything that needs neither Chromium nor more than ten minutes
-	@$(BIN)/pytest -n 2 --dist loadfile
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(STAMP)  ## style, types and the rules of the house
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/pytest tests/architecture
