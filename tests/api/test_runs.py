@@ -111,7 +111,7 @@ def test_the_same_key_for_something_else_is_a_conflict(agency: Agency, run: Run)
 
 
 def test_a_server_without_the_deployment_is_told_so(agency: Agency, run: Run) -> None:
-    """Backfill comes later: until then no server has it."""
+    """A server on which nobody has registered the deployment."""
     answer = agency.ask("POST", "/patterns/backfill/Acme", "Acme admin")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert answer.json()["detail"].startswith(
