@@ -27,7 +27,7 @@ check: $(STAMP)  ## style, types and the rules of the house
 bench: $(STAMP)  ## every benchmark, each beside its peer or limit
 	@for name in who_truth who_real truth conversion_real allocator api health weekly incremental prefect_cost growth; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
-faults: $(STAMP)  ## kill -9 at a hundred moments of a run, and the same bytes every time (half an hour)
+faults: $(STAMP)  ## kill -9 at a hundred moments of a run, and the same bytes every time (an hour and a half)
 	@$(BIN)/python -m tests.faults --kills 100
 
 look: $(STAMP)  ## pictures of the report and of the Prefect UI, through headless Chromium
