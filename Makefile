@@ -5,7 +5,7 @@ STAMP := .venv/.installed
 
 .PHONY: demo test check bench faults look reference lock clean
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock pyproject.toml settings.py prefect.yaml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Python {v.major}.{v.minor} was found, and 3.11 or newer is needed. Name one: make PYTHON=/path/to/python3.11")'
 	@echo "Installing into .venv (once, one to two minutes) …"
 	@start=$$(date +%s); \
